@@ -1,0 +1,116 @@
+"""What happens, as other programs see it: events, tasks, messages.
+
+These models are the wire format of `GET /actors/{id}/events`, of the actors' `event`
+broadcast, and of what a sub-agent tells its Grow Agent. Extra fields are kept, so an older
+reader passes on what a newer writer added.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+EventType = Literal[
+    "message.created",
+    "message.delta",
+    "message.completed",
+    "agent.spawned",
+    "agent.status",
+    "task.created",
+    "task.started",
+    "task.progress",
+    "task.log",
+    "task.waiting",
+    "task.paused",
+    "task.resumed",
+    "task.completed",
+    "task.failed",
+    "task.cancelled",
+    "memory.committed",
+    "quest.started",
+    "quest.step",
+    "quest.completed",
+    "workspace.status",
+    "billing.changed",
+]
+
+TaskStatus = Literal["queued", "running", "paused", "waiting", "completed", "failed", "cancelled"]
+FINAL_TASK_STATUSES: frozenset[TaskStatus] = frozenset({"completed", "failed", "cancelled"})
+
+
+def now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)
+
+
+class Event(BaseModel):
+    """One thing that happened to an actor.
+
+    `seq` counts from 1 per stream, without gaps or repeats. It is None only for
+    `message.delta`, which is broadcast and never stored. In the Grow Agent's stream a
+    sub-agent's event gets the Grow Agent's next `seq` and keeps its own `actor_id`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    seq: int | None
+    type: EventType
+    at: datetime = Field(default_factory=now)
+    actor_id: str
+    channel_id: str
+    task_id: str | None = None
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class TaskResult(BaseModel):
+    """What a finished task left behind; `commit` is a full SHA, or None if nothing changed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    summary: str
+    repo_id: str | None = None
+    branch: str | None = None
+    commit: str | None = None
+
+
+class Task(BaseModel):
+    """A unit of work of one sub-agent."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    actor_id: str
+    """The sub-agent that does it."""
+    agent: str
+    """Its name: `coding`, `repo` or `quest`."""
+    title: str
+    """One line, at most 120 characters."""
+    prompt: str
+    """The whole instruction."""
+    status: TaskStatus = "queued"
+    reason: str | None = None
+    """Why it waits, is paused, failed or was cancelled, in words for a person."""
+    progress: float = 0.0
+    """Share done, 0 to 1."""
+    result: TaskResult | None = None
+    requested_by: str
+    """Id of the actor that asked for it."""
+    message_id: str | None = None
+    """The user's message that caused it."""
+    created_at: datetime = Field(default_factory=now)
+    updated_at: datetime = Field(default_factory=now)
+
+
+class ChannelMessage(BaseModel):
+    """A message as a channel shows it; `seq` is that of its event in the actor's stream."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    seq: int
+    role: Literal["user", "agent", "system"]
+    author: str
+    text: str
+    in_reply_to: str | None = None
+    at: datetime = Field(default_factory=now)
+    metadata: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,145 @@
+"""Every setting, read from the environment with the prefix `GROWQR_`.
+
+Groups nest with two underscores: `GROWQR_MODEL__PROVIDER=anthropic`. The defaults run
+everything on one machine without an account or a key.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class RivetSettings(BaseModel):
+    """The actor engine."""
+
+    endpoint: str = ""
+    """Address of a running Rivet Engine; empty: run one as a child process."""
+    token: SecretStr = SecretStr("")
+    """Admin token of that engine, if it asks for one."""
+    namespace: str = "default"
+    pool: str = "growqr"
+    binary: Path | None = None
+    """The engine's executable; None: the one that npm installed."""
+
+
+class GitSettings(BaseModel):
+    """Where users' repositories live."""
+
+    provider: Literal["embedded", "gitea"] = "embedded"
+    gitea_url: str = ""
+    gitea_token: SecretStr = SecretStr("")
+    max_file_bytes: int = 5 * 1024 * 1024
+    max_files_per_commit: int = 500
+    max_push_bytes: int = 256 * 1024 * 1024
+
+
+class SandboxSettings(BaseModel):
+    """How OpenCode servers are locked in."""
+
+    runtime: Literal["bubblewrap", "container"] = "bubblewrap"
+    image: str = ""
+    opencode: Path | None = None
+    """OpenCode's executable; None: the one that npm installed."""
+    first_uid: int = 200_000
+    """With root: each running sandbox gets a host uid of its own, counted from here."""
+    max_running: int = 4
+    """OpenCode servers at once on this host; further tasks wait in line."""
+    idle_seconds: float = 300
+    """An idle server is stopped after this time; its sessions stay."""
+    memory_bytes: int = 1536 * 1024 * 1024
+    max_processes: int = 256
+    task_seconds: float = 1800
+    """Wall time for one task."""
+
+
+class IdentitySettings(BaseModel):
+    """Who people are."""
+
+    provider: Literal["local", "clerk"] = "local"
+    access_minutes: int = 60
+    refresh_days: int = 30
+    clerk_publishable_key: str = ""
+    clerk_secret_key: SecretStr = SecretStr("")
+
+
+class BillingSettings(BaseModel):
+    """What people pay with."""
+
+    provider: Literal["none", "stripe"] = "none"
+
+
+class ModelSettings(BaseModel):
+    """The language model."""
+
+    provider: Literal["offline", "anthropic", "openai", "google", "openai-compatible"] = "offline"
+    name: str = ""
+    """The provider's name for the model; empty with `offline` only."""
+    api_key: SecretStr = SecretStr("")
+    base_url: str = ""
+    """Needed for `openai-compatible`, e.g. `http://127.0.0.1:11434/v1`; optional otherwise."""
+    request_seconds: float = 120
+    max_turn_steps: int = 24
+    """Model calls in one turn before the turn gives up."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ModelSettings":
+        if self.provider != "offline" and not self.name:
+            raise ValueError(
+                f"set GROWQR_MODEL__NAME: the provider `{self.provider}` needs a model name"
+            )
+        if self.provider == "openai-compatible" and not self.base_url:
+            raise ValueError("set GROWQR_MODEL__BASE_URL to the server's address, ending in /v1")
+        hosted = self.provider in ("anthropic", "openai", "google")
+        if hosted and not self.api_key.get_secret_value():
+            raise ValueError(f"set GROWQR_MODEL__API_KEY to your {self.provider} key")
+        return self
+
+
+class Limits(BaseModel):
+    """Sizes and counts that bound what one request or one user can ask for."""
+
+    message_chars: int = 32_000
+    body_bytes: int = 1024 * 1024
+    page: int = 200
+    log_bytes: int = 1024 * 1024
+    """Stored log text per task."""
+    projects: int = 50
+    sse_per_user: int = 50
+
+
+class Settings(BaseSettings):
+    """All settings; build it once, at the start, and hand it down."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GROWQR_", env_nested_delimiter="__", extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Path("data")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = ""
+    """Address under which people reach this server; empty: `http://HOST:PORT`."""
+    database_url: str = ""
+    """SQLAlchemy URL; empty: SQLite in the data folder."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    rivet: RivetSettings = Field(default_factory=RivetSettings)
+    git: GitSettings = Field(default_factory=GitSettings)
+    sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
+    identity: IdentitySettings = Field(default_factory=IdentitySettings)
+    billing: BillingSettings = Field(default_factory=BillingSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    limits: Limits = Field(default_factory=Limits)
+
+    @property
+    def base_url(self) -> str:
+        """The public address, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def db_url(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return (
+            self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve()}/db/growqr.sqlite"
+        )
