@@ -1,0 +1,3 @@
+"""One durable Grow Agent per person."""
+
+__version__ = "0.1.0"

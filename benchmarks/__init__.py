@@ -1,0 +1,1 @@
+"""Measures what the project promises; `./grow bench` runs all, `./grow bench NAME` one."""

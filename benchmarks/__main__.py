@@ -1,0 +1,31 @@
+"""Runs the benchmarks named on the command line, or all; writes JSON below `bench-results/`."""
+
+import argparse
+import json
+from pathlib import Path
+
+from benchmarks import message
+from benchmarks.report import Result, table
+
+BENCHMARKS = {"message": message.run}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="./grow bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--out", type=Path, default=Path("bench-results"), help="folder for JSON")
+    given = parser.parse_args()
+    unknown = set(given.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(
+            f"no such benchmark: {', '.join(sorted(unknown))}; try {', '.join(BENCHMARKS)}"
+        )
+    for name in given.names or BENCHMARKS:
+        results: list[Result] = BENCHMARKS[name]()
+        print(table(name, results))
+        given.out.mkdir(parents=True, exist_ok=True)
+        rows = [result.as_json() for result in results]
+        (given.out / f"{name}.json").write_text(json.dumps(rows, indent=2) + "\n")
+
+
+main()

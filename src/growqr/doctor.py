@@ -1,0 +1,176 @@
+"""`growqr doctor`: what is set, what is there, and what to do about the rest."""
+
+import ctypes.util
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import httpx
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+
+from growqr.settings import Settings
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One checked part. `wrong` stops the platform, `limited` only a part of it."""
+
+    part: str
+    state: Literal["ok", "limited", "wrong"]
+    found: str
+    advice: str = ""
+
+
+def examine(
+    settings: Settings, *, engine: Callable[[], Path], opencode: Callable[[], Path]
+) -> Iterator[Finding]:
+    """Check one part after another; `engine` and `opencode` find those executables."""
+    yield _data_folder(settings.data_dir)
+    yield _database(settings)
+    if settings.rivet.endpoint:
+        yield _engine_address(settings.rivet.endpoint)
+    else:
+        yield _executable("Rivet Engine", engine)
+    yield _executable("OpenCode", opencode)
+    yield _program("git", "git", "needed for clone and push", wrong=True)
+    yield _program("ripgrep", "rg", "OpenCode's search tools need it", wrong=False)
+    yield _sandbox()
+    yield _model(settings)
+    yield Finding("identity", "ok", settings.identity.provider)
+    billing = settings.billing.provider
+    yield Finding("billing", "ok", "self-hosted, no billing" if billing == "none" else billing)
+
+
+def values_set(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Give the settings that the environment changes, as (variable, value); secrets as dots."""
+    known = {name.upper() for name in _variables(settings)}
+    for name in sorted(known & {name.upper() for name in os.environ}):
+        value = _value(settings, name)
+        if isinstance(value, SecretStr):
+            shown = "••••••" if value.get_secret_value() else "(empty)"
+        elif name.endswith("DATABASE_URL") and value:
+            shown = make_url(str(value)).render_as_string(hide_password=True)
+        else:
+            shown = str(value)
+        yield name, shown
+
+
+def _variables(settings: Settings) -> Iterator[str]:
+    for field in type(settings).model_fields:
+        inner = getattr(type(getattr(settings, field)), "model_fields", None)
+        if inner is None:
+            yield f"GROWQR_{field}"
+        else:
+            yield from (f"GROWQR_{field}__{name}" for name in inner)
+
+
+def _value(settings: Settings, variable: str) -> object:
+    value: object = settings
+    for part in variable.lower().removeprefix("growqr_").split("__"):
+        value = getattr(value, part)
+    return value
+
+
+def _data_folder(folder: Path) -> Finding:
+    where = folder.resolve()
+    parent = next(path for path in (where, *where.parents) if path.exists())
+    if not os.access(parent, os.W_OK):
+        return Finding(
+            "data folder",
+            "wrong",
+            f"can't write `{parent}`",
+            "set GROWQR_DATA_DIR to a folder you own",
+        )
+    free = shutil.disk_usage(parent).free / 1024**3
+    if free < 1:
+        return Finding(
+            "data folder", "limited", f"`{where}`, {free:.1f} GB free", "free some space"
+        )
+    return Finding("data folder", "ok", f"`{where}`, {free:.0f} GB free")
+
+
+def _database(settings: Settings) -> Finding:
+    url = make_url(settings.db_url)
+    shown = url.render_as_string(hide_password=True)
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        return Finding(
+            "database", "wrong", shown, "use sqlite+aiosqlite:///… or postgresql+asyncpg://…"
+        )
+    return Finding("database", "ok", shown)
+
+
+def _engine_address(endpoint: str) -> Finding:
+    try:
+        answer = httpx.get(f"{endpoint.rstrip('/')}/health", timeout=3).raise_for_status().json()
+        return Finding("Rivet Engine", "ok", f"{endpoint}, version {answer.get('version')}")
+    except (httpx.HTTPError, ValueError) as error:
+        return Finding(
+            "Rivet Engine",
+            "wrong",
+            f"{endpoint} does not answer ({type(error).__name__})",
+            "start it, or unset GROWQR_RIVET__ENDPOINT to run one as a child",
+        )
+
+
+def _executable(part: str, find: Callable[[], Path]) -> Finding:
+    try:
+        return Finding(part, "ok", str(find()))
+    except Exception as error:  # each part has an error family of its own
+        return Finding(part, "wrong", str(error), "run ./grow setup")
+
+
+def _program(part: str, name: str, why: str, *, wrong: bool) -> Finding:
+    found = shutil.which(name)
+    if found:
+        return Finding(part, "ok", found)
+    return Finding(part, "wrong" if wrong else "limited", f"`{name}` is missing: {why}", _apt(part))
+
+
+def _sandbox() -> Finding:
+    bwrap = shutil.which("bwrap")
+    if not bwrap:
+        return Finding("sandbox", "limited", "`bwrap` is missing: no coding", _apt("bubblewrap"))
+    if not ctypes.util.find_library("seccomp"):
+        return Finding(
+            "sandbox", "limited", "libseccomp is missing: no coding", _apt("libseccomp2")
+        )
+    probe = subprocess.run(
+        [bwrap, "--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "true"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    if probe.returncode != 0:
+        return Finding(
+            "sandbox",
+            "limited",
+            f"bubblewrap can't make namespaces: {probe.stderr.strip()[:200]}",
+            "allow user namespaces (on Ubuntu: an AppArmor profile for bwrap), or run as root",
+        )
+    if os.getuid() != 0:
+        return Finding(
+            "sandbox", "ok", f"{bwrap}; not root, so every sandbox runs under your own user id"
+        )
+    return Finding("sandbox", "ok", f"{bwrap}; each sandbox gets a user id of its own")
+
+
+def _model(settings: Settings) -> Finding:
+    model = settings.model
+    if model.provider == "offline":
+        return Finding(
+            "model",
+            "limited",
+            "offline: a deterministic stand-in to try the machine",
+            "set GROWQR_MODEL__PROVIDER, GROWQR_MODEL__NAME and GROWQR_MODEL__API_KEY",
+        )
+    return Finding("model", "ok", f"{model.provider} {model.name} {model.base_url}".strip())
+
+
+def _apt(package: str) -> str:
+    return f"sudo apt-get install {package}"
