@@ -5,8 +5,17 @@ What an actor remembers is not here: it lives in the actor and in Git. Ids are o
 """
 
 from datetime import UTC, datetime
+from typing import ClassVar
 
-from sqlalchemy import DateTime, ForeignKey, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    DateTime,
+    ForeignKey,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -31,7 +40,16 @@ def _now() -> datetime:
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {datetime: UtcDateTime(), str: String(255)}
+    # Constraints need names so that a later migration can drop them on every database.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar = {datetime: UtcDateTime(), str: String(255)}
 
 
 class User(Base):
@@ -135,7 +153,7 @@ class ActorRow(Base):
     parent_id: Mapped[str | None] = mapped_column(ForeignKey("actors.id", ondelete="CASCADE"))
     channel_id: Mapped[str] = mapped_column(unique=True)
     repo_id: Mapped[str | None] = mapped_column(ForeignKey("repos.id", ondelete="SET NULL"))
-    workspace_id: Mapped[str | None]
+    workspace_id: Mapped[str | None] = mapped_column(unique=True)
     workspace_path: Mapped[str | None] = mapped_column(Text)
     """Relative to the data folder: `workspaces/<user>/<actor>`."""
     capabilities: Mapped[str] = mapped_column(Text, default="")
@@ -160,4 +178,4 @@ class IdempotencyKey(Base):
     status: Mapped[int | None]
     """None while the first request is still running."""
     body: Mapped[str] = mapped_column(Text, default="")
-    created_at: Mapped[datetime] = mapped_column(default=_now)
+    created_at: Mapped[datetime] = mapped_column(default=_now, index=True)

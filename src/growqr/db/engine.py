@@ -1,0 +1,134 @@
+"""The connection to the database: SQLite for one machine, PostgreSQL for many processes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from growqr.errors import Unavailable
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+_MIGRATION_LOCK = 0x67726F77  # "grow": any number will do, as long as all our processes use it
+_NO_ANSWER = "The database does not answer. Try again shortly."
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer, or stayed locked too long."""
+
+    code = "database_unavailable"
+
+
+class Database:
+    """A pool of connections; safe to share between tasks.
+
+    `url` is an SQLAlchemy URL. `sqlite://` and `postgresql://` mean the drivers we ship,
+    aiosqlite and asyncpg. Nothing connects before the first use.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _with_driver(make_url(url))
+        self._engine = create_async_engine(self.url, pool_pre_ping=not self.is_sqlite)
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        if self.is_sqlite:
+            event.listen(self._engine.sync_engine, "connect", _tune_sqlite)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Keep the block short and never wait for anything but the database inside. Raises
+        DatabaseUnavailable when the database can't be reached.
+        """
+        try:
+            async with self._sessions.begin() as session:
+                await _connect(session)
+                yield session
+        except (OperationalError, InterfaceError) as error:
+            raise DatabaseUnavailable(_NO_ANSWER) from error
+
+    async def ping(self) -> None:
+        """Raise DatabaseUnavailable unless a statement works."""
+        async with self.session() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def migrate(self) -> None:
+        """Bring the schema to the newest version; safe to repeat and to race.
+
+        All steps run in one transaction, so a crash leaves the old version.
+        """
+        if self.is_sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            async with self._engine.begin() as connection:
+                await connection.run_sync(_upgrade)
+        except (OperationalError, InterfaceError, OSError) as error:
+            raise DatabaseUnavailable(f"The database can't be prepared: {error}") from error
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+
+async def _connect(session: AsyncSession) -> None:
+    """Take the connection now: a driver's bare OSError is only told apart from others here."""
+    try:
+        await session.connection()
+    except OSError as error:
+        raise DatabaseUnavailable(_NO_ANSWER) from error
+
+
+def migration_config() -> Config:
+    """Return Alembic's configuration; ours needs no ini file."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # one migrating process at a time
+    else:
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+    config = migration_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _with_driver(url: URL) -> URL:
+    drivers = {
+        "sqlite": "sqlite+aiosqlite",
+        "postgresql": "postgresql+asyncpg",
+        "postgres": "postgresql+asyncpg",
+    }
+    return url.set(drivername=drivers.get(url.drivername, url.drivername))
+
+
+def _tune_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Set what every connection needs.
+
+    With WAL and synchronous=NORMAL a power cut can lose the last commits but never corrupts;
+    readers don't wait for the writer. sqlite3's own transaction handling stays: it begins
+    with the first write, so a read never has to be upgraded, which could not be retried.
+    """
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+        "busy_timeout = 10000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,124 @@
+"""The same promises on SQLite and on PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from growqr.db.engine import Database, DatabaseUnavailable
+from growqr.db.tables import Base, RefreshToken, User
+from tests.support.postgres import postgres
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.live)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/db/growqr.sqlite"
+    else:
+        with postgres() as address:
+            yield address
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    database = Database(url)
+    await database.migrate()
+    yield database
+    await database.aclose()
+
+
+def user(email: str) -> User:
+    return User(id=f"usr_{email}", email=email, name="Ada", password_hash=None)
+
+
+async def test_migrations_and_tables_do_not_differ(database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, Base.metadata))
+
+    engine = create_async_engine(database.url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+async def test_migrating_twice_or_at_once_is_harmless(url: str) -> None:
+    first, second = Database(url), Database(url)
+    await asyncio.gather(first.migrate(), second.migrate())
+    await first.migrate()
+    async with second.session() as session:
+        assert (await session.scalars(select(User))).all() == []
+    await first.aclose()
+    await second.aclose()
+
+
+async def test_session_commits_at_its_end_and_rolls_back_on_error(database: Database) -> None:
+    async with database.session() as session:
+        session.add(user("kept@example.org"))
+    with pytest.raises(ZeroDivisionError):
+        async with database.session() as session:
+            session.add(user("lost@example.org"))
+            await session.flush()
+            raise ZeroDivisionError
+    async with database.session() as session:
+        assert (await session.scalars(select(User.email))).all() == ["kept@example.org"]
+
+
+async def test_foreign_and_unique_keys_hold(database: Database) -> None:
+    async with database.session() as session:
+        session.add(user("one@example.org"))
+    with pytest.raises(IntegrityError):
+        async with database.session() as session:
+            session.add(user("one@example.org"))
+    with pytest.raises(IntegrityError):
+        async with database.session() as session:
+            session.add(
+                RefreshToken(
+                    token_hash="h",
+                    family_id="f",
+                    user_id="usr_nobody",
+                    expires_at=datetime.now(UTC),
+                    used_at=None,
+                    revoked_at=None,
+                )
+            )
+
+
+async def test_times_come_back_aware_and_in_utc(database: Database) -> None:
+    berlin = datetime(2026, 7, 1, 12, 30, tzinfo=timezone(timedelta(hours=2)))
+    async with database.session() as session:
+        row = user("time@example.org")
+        row.created_at = berlin
+        session.add(row)
+    async with database.session() as session:
+        read = (await session.scalars(select(User.created_at))).one()
+    assert read == berlin
+    assert read.tzinfo is UTC
+
+
+async def test_many_writers_at_once_all_succeed(database: Database) -> None:
+    async def write(number: int) -> None:
+        async with database.session() as session:
+            session.add(user(f"{number}@example.org"))
+
+    await asyncio.gather(*(write(number) for number in range(30)))
+    async with database.session() as session:
+        assert len((await session.scalars(select(User.id))).all()) == 30
+
+
+async def test_an_unreachable_database_says_so(tmp_path: Path) -> None:
+    database = Database(f"postgresql://grow@/postgres?host={tmp_path}")
+    with pytest.raises(DatabaseUnavailable):
+        await database.ping()
+    with pytest.raises(DatabaseUnavailable):
+        await database.migrate()
+    await database.aclose()
