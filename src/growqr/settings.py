@@ -132,6 +132,20 @@ class Settings(BaseSettings):
     model: ModelSettings = Field(default_factory=ModelSettings)
     limits: Limits = Field(default_factory=Limits)
 
+    @model_validator(mode="after")
+    def _available(self) -> "Settings":
+        for name, chosen, built in (
+            ("GIT__PROVIDER", self.git.provider, "embedded"),
+            ("SANDBOX__RUNTIME", self.sandbox.runtime, "bubblewrap"),
+            ("IDENTITY__PROVIDER", self.identity.provider, "local"),
+            ("BILLING__PROVIDER", self.billing.provider, "none"),
+        ):
+            if chosen != built:
+                raise ValueError(
+                    f"GROWQR_{name}={chosen} is not available in this version; use {built}"
+                )
+        return self
+
     @property
     def base_url(self) -> str:
         """The public address, without a slash at the end."""

@@ -1,0 +1,69 @@
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from growqr.doctor import values_set
+from growqr.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+
+
+def variables() -> set[str]:
+    names: set[str] = set()
+    for field, info in Settings.model_fields.items():
+        inner = getattr(info.annotation, "model_fields", None)
+        names |= {f"{field}__{name}" for name in inner} if inner else {field}
+    return {f"GROWQR_{name.upper()}" for name in names}
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    page = (ROOT / "docs/settings.md").read_text()
+    assert set(re.findall(r"`(GROWQR_[A-Z_]+[A-Z])`", page)) == variables()
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"GROWQR_MODEL__PROVIDER": "anthropic"}, "GROWQR_MODEL__NAME"),
+        ({"GROWQR_MODEL__PROVIDER": "openai", "GROWQR_MODEL__NAME": "m"}, "GROWQR_MODEL__API_KEY"),
+        (
+            {"GROWQR_MODEL__PROVIDER": "openai-compatible", "GROWQR_MODEL__NAME": "m"},
+            "GROWQR_MODEL__BASE_URL",
+        ),
+    ],
+)
+def test_half_a_model_setting_is_refused_with_what_is_missing(
+    environment: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=told):
+        Settings()
+
+
+def test_the_doctor_shows_what_is_set_but_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROWQR_MODEL__API_KEY", "sk-very-secret")
+    monkeypatch.setenv("GROWQR_DATABASE_URL", "postgresql+asyncpg://me:hidden@db/growqr")
+    shown = dict(values_set(Settings()))
+    assert shown.keys() == {"GROWQR_MODEL__API_KEY", "GROWQR_DATABASE_URL"}
+    assert "sk-very-secret" not in str(shown)
+    assert "hidden" not in str(shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GROWQR_GIT__PROVIDER", "gitea"),
+        ("GROWQR_SANDBOX__RUNTIME", "container"),
+        ("GROWQR_IDENTITY__PROVIDER", "clerk"),
+        ("GROWQR_BILLING__PROVIDER", "stripe"),
+    ],
+)
+def test_a_part_that_is_not_built_yet_is_refused_at_the_start(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=f"{name}={value}.*not available"):
+        Settings()
