@@ -64,11 +64,15 @@ async def test_migrating_twice_or_at_once_is_harmless(url: str) -> None:
 async def test_session_commits_at_its_end_and_rolls_back_on_error(database: Database) -> None:
     async with database.session() as session:
         session.add(user("kept@example.org"))
-    with pytest.raises(ZeroDivisionError):
+
+    async def fail_midway() -> None:
         async with database.session() as session:
             session.add(user("lost@example.org"))
             await session.flush()
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_midway()
     async with database.session() as session:
         assert (await session.scalars(select(User.email))).all() == ["kept@example.org"]
 

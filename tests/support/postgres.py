@@ -42,17 +42,18 @@ def postgres() -> Iterator[str]:
         data = folder / "data"
         control = programs / "pg_ctl"
         options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-        for command in (
+        commands: list[list[str | Path]] = [
             [programs / "initdb", "-D", data, "-U", "grow", "-A", "trust", "-E", "UTF8", "-N"],
             [control, "-D", data, "-w", "-t", "30", "-l", folder / "log", "-o", options, "start"],
-        ):
+        ]
+        for command in commands:
             subprocess.run(
                 _as_other(command), check=True, stdout=subprocess.DEVNULL, cwd=folder, timeout=60
             )
         try:
             yield f"postgresql+asyncpg://grow@/postgres?host={folder}"
         finally:
-            stop = [control, "-D", data, "-w", "-m", "immediate", "stop"]
+            stop: list[str | Path] = [control, "-D", data, "-w", "-m", "immediate", "stop"]
             subprocess.run(
                 _as_other(stop), check=True, stdout=subprocess.DEVNULL, cwd=folder, timeout=60
             )

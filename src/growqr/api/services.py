@@ -1,0 +1,34 @@
+"""The long-lived objects behind the routes; `growqr.app` builds and closes them."""
+
+from dataclasses import dataclass
+
+from growqr.agents.memory import Memory
+from growqr.api.agents_gateway import AgentGateway
+from growqr.api.events import EventHub
+from growqr.billing.entitlement import Entitlements
+from growqr.db.engine import Database
+from growqr.git.commits import CommitService
+from growqr.git.forge import Forge
+from growqr.git.repos import RepoService
+from growqr.git.tokens import GitTokens
+from growqr.identity.accounts import Accounts
+from growqr.identity.tokens import TokenService
+from growqr.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything a route may use."""
+
+    settings: Settings
+    db: Database
+    tokens: TokenService
+    accounts: Accounts
+    entitlements: Entitlements
+    forge: Forge
+    commits: CommitService
+    memory: Memory
+    repos: RepoService
+    git_tokens: GitTokens
+    agents: AgentGateway
+    events: EventHub
