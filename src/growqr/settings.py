@@ -60,6 +60,10 @@ class IdentitySettings(BaseModel):
     provider: Literal["local", "clerk"] = "local"
     access_minutes: int = 60
     refresh_days: int = 30
+    registrations_per_hour: int = 200
+    """New accounts from one network address."""
+    login_failures: int = 10
+    """Wrong passwords for one account from one network address in 15 minutes."""
     clerk_publishable_key: str = ""
     clerk_secret_key: SecretStr = SecretStr("")
 

@@ -24,7 +24,7 @@ Id = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$
 
 def services_of(request: Request) -> Services:
     """Return what the app was created with."""
-    return cast(Services, request.app.state.services)
+    return cast("Services", request.app.state.services)
 
 
 async def _services(request: Request) -> Services:

@@ -11,9 +11,7 @@ from growqr.db.tables import ActorRow, Repo
 
 async def find_actor(session: AsyncSession, user_id: str, **by: str) -> ActorRow | None:
     """Return the user's actor with these column values, such as `name="grow"`."""
-    return (
-        await session.scalars(select(ActorRow).filter_by(user_id=user_id, **by))
-    ).one_or_none()
+    return (await session.scalars(select(ActorRow).filter_by(user_id=user_id, **by))).one_or_none()
 
 
 async def list_actors(session: AsyncSession, user_id: str) -> Sequence[ActorRow]:

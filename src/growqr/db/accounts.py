@@ -1,0 +1,51 @@
+"""Queries on accounts and refresh tokens."""
+
+from datetime import datetime
+
+from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from growqr.db.tables import RefreshToken, User
+
+
+async def find_user_by_email(session: AsyncSession, email: str) -> User | None:
+    """Return the account with this address, in lower case."""
+    return (await session.scalars(select(User).filter_by(email=email))).one_or_none()
+
+
+async def find_refresh_token(
+    session: AsyncSession, token_hash: str
+) -> tuple[RefreshToken, User] | None:
+    """Return the token and its user."""
+    rows = await session.execute(
+        select(RefreshToken, User)
+        .join(User, User.id == RefreshToken.user_id)
+        .where(RefreshToken.token_hash == token_hash)
+    )
+    found = rows.one_or_none()
+    return (found[0], found[1]) if found else None
+
+
+async def use_refresh_token(session: AsyncSession, token_hash: str, now: datetime) -> bool:
+    """Mark the token as used; False when it already was. Only one caller gets True."""
+    result = await session.execute(
+        update(RefreshToken)
+        .where(RefreshToken.token_hash == token_hash, RefreshToken.used_at.is_(None))
+        .values(used_at=now)
+    )
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
+
+
+async def revoke_family(session: AsyncSession, family_id: str, now: datetime) -> None:
+    """Make every token of one login useless."""
+    await session.execute(
+        update(RefreshToken).where(RefreshToken.family_id == family_id).values(revoked_at=now)
+    )
+
+
+async def drop_expired_tokens(session: AsyncSession, user_id: str, now: datetime) -> None:
+    """Delete the user's tokens that can't be used any more."""
+    await session.execute(
+        delete(RefreshToken).where(RefreshToken.user_id == user_id, RefreshToken.expires_at < now)
+    )

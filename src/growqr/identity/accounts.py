@@ -1,0 +1,172 @@
+"""Local accounts: register, log in, stay logged in."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from growqr.db import accounts as queries
+from growqr.db.engine import Database
+from growqr.db.tables import RefreshToken, User
+from growqr.errors import Conflict, InvalidInput, Unauthenticated
+from growqr.identity.attempts import Attempts
+from growqr.identity.passwords import Passwords
+from growqr.identity.principal import Principal
+from growqr.identity.tokens import TokenService
+from growqr.ids import new_id
+from growqr.settings import IdentitySettings
+
+REUSE_GRACE = timedelta(seconds=20)
+"""A used refresh token still works this long: two tabs may refresh at once, or an answer may
+get lost. After it, a second use means that the token was stolen."""
+
+
+class EmailTaken(Conflict):
+    """An account with this address exists."""
+
+    code = "email_taken"
+
+
+class EmailInvalid(InvalidInput):
+    """Not an e-mail address."""
+
+    code = "email_invalid"
+
+
+class LoginFailed(Unauthenticated):
+    """No account with this address and password; which of the two is wrong stays open."""
+
+    code = "login_failed"
+    title = "Login failed"
+
+
+class RefreshRefused(Unauthenticated):
+    """The refresh token is unknown, expired, revoked or was used before."""
+
+    code = "refresh_refused"
+
+
+@dataclass(frozen=True)
+class Login:
+    """What a client needs to act as the user; `expires_at` is that of `token`."""
+
+    user: Principal
+    token: str
+    refresh_token: str
+    expires_at: datetime
+
+
+class Accounts:
+    """Accounts in our own database."""
+
+    def __init__(
+        self,
+        db: Database,
+        tokens: TokenService,
+        settings: IdentitySettings,
+        passwords: Passwords | None = None,
+    ) -> None:
+        self._db = db
+        self._tokens = tokens
+        self._refresh_lifetime = timedelta(days=settings.refresh_days)
+        self._passwords = passwords or Passwords()
+        self._registrations = Attempts(settings.registrations_per_hour, 3600)
+        self._failures = Attempts(settings.login_failures, 900)
+
+    async def register(self, *, email: str, password: str, name: str, address: str) -> Login:
+        """Make an account; `address` is where the request came from.
+
+        Raises EmailInvalid, EmailTaken, TooManyAttempts.
+        """
+        self._registrations.check(address)
+        self._registrations.count(address)
+        user = User(
+            id=new_id("usr"),
+            email=_normal_email(email),
+            name=name,
+            password_hash=await self._passwords.hash(password),
+        )
+        try:
+            async with self._db.session() as session:
+                session.add(user)
+                await session.flush()
+                return self._log_in(session, user)
+        except IntegrityError as error:
+            raise EmailTaken("An account with this address exists. Log in instead.") from error
+
+    async def login(self, *, email: str, password: str, address: str) -> Login:
+        """Check the password; raises LoginFailed, TooManyAttempts (per e-mail and address)."""
+        try:
+            email = _normal_email(email)
+        except EmailInvalid:
+            email = ""  # nobody has it; the work and the answer are the same as for a wrong one
+        key = f"{email} {address}"
+        self._failures.check(key)
+        async with self._db.session() as session:
+            user = await queries.find_user_by_email(session, email)
+        if not await self._passwords.matches(user.password_hash if user else None, password):
+            self._failures.count(key)
+            raise LoginFailed("The e-mail address or the password is wrong.")
+        assert user is not None
+        self._failures.forget(key)
+        async with self._db.session() as session:
+            await queries.drop_expired_tokens(session, user.id, datetime.now(UTC))
+            return self._log_in(session, user)
+
+    async def refresh(self, refresh_token: str) -> Login:
+        """Exchange a refresh token for a new pair; the old one is used up.
+
+        When a used one comes back later than REUSE_GRACE, the whole login is revoked.
+        Raises RefreshRefused.
+        """
+        token_hash = _hash(refresh_token)
+        now = datetime.now(UTC)
+        async with self._db.session() as session:
+            found = await queries.find_refresh_token(session, token_hash)
+            if found is not None:
+                token, user = found
+                fresh = token.revoked_at is None and token.expires_at > now
+                first = fresh and await queries.use_refresh_token(session, token_hash, now)
+                again_soon = token.used_at is None or now - token.used_at < REUSE_GRACE
+                if fresh and (first or again_soon):
+                    return self._log_in(session, user, family_id=token.family_id)
+                await queries.revoke_family(session, token.family_id, now)
+        raise RefreshRefused("Please log in again.")
+
+    async def logout(self, refresh_token: str) -> None:
+        """Revoke the login that this token belongs to; an unknown token is no error."""
+        async with self._db.session() as session:
+            found = await queries.find_refresh_token(session, _hash(refresh_token))
+            if found is not None:
+                await queries.revoke_family(session, found[0].family_id, datetime.now(UTC))
+
+    def _log_in(self, session: AsyncSession, user: User, family_id: str | None = None) -> Login:
+        principal = Principal(user.id, user.email, user.name)
+        access = self._tokens.issue(principal)
+        refresh_token = f"grt_{secrets.token_urlsafe(32)}"
+        session.add(
+            RefreshToken(
+                token_hash=_hash(refresh_token),
+                family_id=family_id or new_id("fam"),
+                user_id=user.id,
+                expires_at=datetime.now(UTC) + self._refresh_lifetime,
+                used_at=None,
+                revoked_at=None,
+            )
+        )
+        return Login(principal, access.text, refresh_token, access.expires_at)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _normal_email(email: str) -> str:
+    try:
+        return validate_email(email, check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise EmailInvalid(f"`email` is not an e-mail address: {error}") from error
