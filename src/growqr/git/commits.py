@@ -1,0 +1,229 @@
+"""The commit service: the only way agents and the API write to a repository.
+
+It checks who may write what, bounds the size, and writes one form of message:
+
+    remember(memory): likes tea
+
+    Why, in the writer's words.
+
+    Actor: act_01…
+    Kind: remember
+    Task: tsk_01…
+    Message: msg_01…
+    Operation: msg_01…:2
+    Growqr-Schema: 1
+"""
+
+import re
+from collections.abc import Sequence
+
+from growqr.errors import InvalidInput
+from growqr.git.capabilities import WRITE_ANYTHING, check_may_write
+from growqr.git.forge import (
+    Author,
+    Change,
+    CommitInfo,
+    CommitRequest,
+    CommitTooLarge,
+    Forge,
+    RepoRef,
+)
+from growqr.git.objects import MAX_COMMIT_PATHS
+from growqr.git.paths import check_path
+from growqr.settings import GitSettings
+
+SCHEMA = "1"
+MAX_SUBJECT_CHARS = 120
+MAX_BODY_CHARS = 4_000
+MAX_VALUE_CHARS = 200
+_KIND = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
+
+
+class MessageInvalid(InvalidInput):
+    """A part of a commit's message can't be written as it must be."""
+
+    code = "commit_message_invalid"
+    title = "The commit message is not valid"
+
+
+class CommitService:
+    """Commits, reverts and merges with checks and trailers.
+
+    Every call takes `operation`, an id of the write that caused it: repeating a call with the
+    same operation returns the first call's commit.
+    """
+
+    def __init__(self, forge: Forge, settings: GitSettings) -> None:
+        self._forge = forge
+        self._settings = settings
+
+    async def commit(
+        self,
+        repo: RepoRef,
+        *,
+        actor: Author,
+        kind: str,
+        scope: str,
+        what: str,
+        changes: Sequence[Change],
+        operation: str,
+        body: str = "",
+        task_id: str | None = None,
+        message_id: str | None = None,
+        branch: str = "main",
+        expected_head: str | None = None,
+        also_branch: str | None = None,
+    ) -> CommitInfo:
+        """Write `changes` as one commit on top of `branch`; no change returns its head.
+
+        `what` is the subject's text: line breaks are removed, and it is cut to fit; `body` is
+        free text below it, cut at 4,000 characters. `expected_head` refuses if the branch is
+        elsewhere; `also_branch` is a branch to make (or fast-forward) to the same commit.
+
+        Raises:
+            PathInvalid, PathForbidden, CommitTooLarge, MessageInvalid: nothing was written.
+            BranchNotFound, HeadMoved, BranchExists: as `Forge.commit`.
+        """
+        self._check_size(changes)
+        paths = [check_path(change.path) for change in changes]
+        check_may_write(actor.id, actor.capabilities, paths)
+        key = _value("operation", operation)
+        message = _message(kind, scope, what, body, actor.id, key, task_id, message_id)
+        return await self._forge.commit(
+            repo,
+            CommitRequest(
+                branch=branch,
+                message=message,
+                author=actor,
+                changes=changes,
+                operation=key,
+                expected_head=expected_head,
+                also_branch=also_branch,
+            ),
+        )
+
+    async def revert(
+        self,
+        repo: RepoRef,
+        sha: str,
+        *,
+        actor: Author,
+        operation: str,
+        branch: str = "main",
+        message_id: str | None = None,
+    ) -> CommitInfo:
+        """Undo one commit by a new one.
+
+        Raises:
+            PathForbidden, CommitNotFound, NotUndoable, MergeConflict: nothing was written.
+        """
+        undone = await self._forge.commit_info(repo, sha)
+        _check_paths(actor, undone.paths, complete=len(undone.paths) < MAX_COMMIT_PATHS)
+        key = _value("operation", operation)
+        body = f"This reverts commit {undone.sha}."
+        what = f"undo: {undone.subject}"
+        message = _message("revert", "repo", what, body, actor.id, key, None, message_id)
+        return await self._forge.revert(
+            repo, undone.sha, branch=branch, message=message, author=actor, operation=key
+        )
+
+    async def merge(
+        self,
+        repo: RepoRef,
+        *,
+        actor: Author,
+        source: str,
+        target: str,
+        what: str,
+        operation: str,
+        task_id: str | None = None,
+        message_id: str | None = None,
+    ) -> CommitInfo:
+        """Merge `source` into the branch `target`; merged already: the target's head.
+
+        Raises:
+            PathForbidden, BranchNotFound, MergeConflict: nothing was written.
+        """
+        diff = await self._forge.diff(repo, target, source)
+        touched = {path for file in diff.files for path in (file.path, file.old_path) if path}
+        _check_paths(actor, sorted(touched), complete=not diff.truncated)
+        key = _value("operation", operation)
+        message = _message("merge", target, what, "", actor.id, key, task_id, message_id)
+        # By SHA: what was checked is what is merged.
+        return await self._forge.merge(
+            repo, source=diff.head, target=target, message=message, author=actor
+        )
+
+    def _check_size(self, changes: Sequence[Change]) -> None:
+        limits = self._settings
+        if len(changes) > limits.max_files_per_commit:
+            raise CommitTooLarge(
+                f"{len(changes)} files in one commit, more than {limits.max_files_per_commit}"
+            )
+        total = 0
+        for change in changes:
+            size = len(change.content or b"")
+            total += size
+            if size > limits.max_file_bytes:
+                raise CommitTooLarge(
+                    f"`{change.path[:200]}` has {size} bytes, more than {limits.max_file_bytes}"
+                )
+        if total > limits.max_push_bytes:
+            raise CommitTooLarge(f"{total} bytes in one commit, more than {limits.max_push_bytes}")
+
+
+def _check_paths(actor: Author, paths: Sequence[str], *, complete: bool) -> None:
+    if WRITE_ANYTHING in actor.capabilities:
+        return
+    # With more paths than are listed, only the right to write anything will do.
+    check_may_write(actor.id, actor.capabilities, [*paths, *([] if complete else ["*"])])
+
+
+def _message(
+    kind: str,
+    scope: str,
+    what: str,
+    body: str,
+    actor_id: str,
+    operation: str,
+    task_id: str | None,
+    message_id: str | None,
+) -> str:
+    if not _KIND.match(kind):
+        raise MessageInvalid(f"`{kind[:40]}` is not a kind: lower-case letters, digits, hyphens")
+    scope = re.sub(r"[()\s]+", " ", _printable(scope)).strip()
+    what = " ".join(_printable(what).split())
+    if not scope or not what:
+        raise MessageInvalid("scope and subject must not be empty")
+    subject = f"{kind}({scope[:40]}): {what}"
+    if len(subject) > MAX_SUBJECT_CHARS:
+        subject = subject[: MAX_SUBJECT_CHARS - 1] + "…"
+    trailers = {
+        "Actor": actor_id,
+        "Kind": kind,
+        "Task": task_id,
+        "Message": message_id,
+        "Operation": operation,
+        "Growqr-Schema": SCHEMA,
+    }
+    lines = [f"{name}: {_value(name, value)}" for name, value in trailers.items() if value]
+    return "\n\n".join(part for part in (subject, _body(body), "\n".join(lines)) if part) + "\n"
+
+
+def _body(text: str) -> str:
+    # `git interpret-trailers` ends a message at a line that begins with three hyphens.
+    lines = (_printable(line).rstrip() for line in text[:MAX_BODY_CHARS].splitlines())
+    return "\n".join(f" {line}" if line.startswith("---") else line for line in lines).strip("\n")
+
+
+def _value(name: str, value: str) -> str:
+    """A trailer's value: one line, so that no text can add a trailer of its own."""
+    clean = " ".join(_printable(value).split())
+    if not clean or len(clean) > MAX_VALUE_CHARS:
+        raise MessageInvalid(f"{name} must have 1 to {MAX_VALUE_CHARS} characters")
+    return clean
+
+
+def _printable(text: str) -> str:
+    spaced = "".join(c if c.isprintable() else " " for c in text)
+    return spaced.encode(errors="replace").decode()

@@ -1,0 +1,297 @@
+"""What a forge can do, and the plain types that cross its edge.
+
+Errors (all of them leaves of `growqr.errors`):
+
+    RepoNotFound, BranchNotFound, CommitNotFound, BlobNotFound   404
+    PathInvalid (growqr.git.paths), RefInvalid (growqr.git.refs) 400
+    NotUndoable                                                  400
+    BranchExists, HeadMoved, MergeConflict                       409
+    BlobTooLarge, CommitTooLarge                                 413
+    ForgeBusy, ForgeBroken                                       503, retryable
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from growqr.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
+
+
+class RepoNotFound(NotFound):
+    """The forge holds no such repository."""
+
+    code = "repo_not_found"
+    title = "No such repository"
+
+
+class BranchNotFound(NotFound):
+    """The repository has no such branch."""
+
+    code = "branch_not_found"
+    title = "No such branch"
+
+
+class CommitNotFound(NotFound):
+    """The repository has no such commit."""
+
+    code = "commit_not_found"
+    title = "No such commit"
+
+
+class BlobNotFound(NotFound):
+    """There is no file (or folder) of that path at that ref."""
+
+    code = "path_not_found"
+    title = "No such file"
+
+
+class NotUndoable(InvalidInput):
+    """The first commit has nothing before it to go back to."""
+
+    code = "not_undoable"
+    title = "This commit can't be undone"
+
+
+class BranchExists(Conflict):
+    """The branch is there already and points elsewhere."""
+
+    code = "branch_exists"
+    title = "The branch exists"
+
+
+class HeadMoved(Conflict):
+    """The branch is no longer where the request expected it; `head` is where it is."""
+
+    code = "head_moved"
+    title = "The branch has moved on"
+
+    def __init__(self, branch: str, head: str | None) -> None:
+        super().__init__(f"`{branch}` is at {head} now; read it again and retry", head=head)
+        self.head = head
+
+
+class MergeConflict(Conflict):
+    """Both sides changed the same lines of `paths`; nothing was written."""
+
+    code = "merge_conflict"
+    title = "The changes conflict"
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(f"{len(paths)} file(s) conflict", paths=list(paths))
+        self.paths = tuple(paths)
+
+
+class BlobTooLarge(TooLarge):
+    """The file is larger than a read may return."""
+
+    code = "file_too_large"
+
+
+class CommitTooLarge(TooLarge):
+    """Too many files, or too many bytes, for one commit."""
+
+    code = "commit_too_large"
+
+
+class ForgeBusy(Unavailable):
+    """Another writer holds the branch for longer than we wait."""
+
+    code = "forge_busy"
+
+
+class ForgeBroken(Unavailable):
+    """The repository can't be read or written: damaged, disk full, or no permission."""
+
+    code = "forge_broken"
+
+
+@dataclass(frozen=True, slots=True)
+class RepoRef:
+    """A repository as the layers above name it; `id` alone decides where it is stored."""
+
+    id: str
+    owner_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes: an actor's or a user's id, a display name, and what it may write.
+
+    Capabilities look like `git.commit:agents/coding/**`; see `growqr.git.capabilities`.
+    """
+
+    id: str
+    name: str
+    capabilities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The new content of one file; None deletes it (deleting what is absent does nothing)."""
+
+    path: str
+    content: bytes | None
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRequest:
+    """One commit on top of whatever `branch` holds.
+
+    `operation` makes it happen once: when a commit of the branch's recent history carries it
+    as its `Operation:` trailer (the caller puts it into `message`), that commit is the answer.
+    `expected_head` refuses with `HeadMoved` instead of building on a newer head.
+    `also_branch` is made to point at the result too: a new branch, or one it fast-forwards.
+    """
+
+    branch: str
+    message: str
+    author: Author
+    changes: Sequence[Change]
+    operation: str | None = None
+    expected_head: str | None = None
+    also_branch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """A file, folder or link at a ref. `size` is in bytes, 0 for what is not a file.
+
+    A `link` is a symbolic link or a submodule; nothing here ever follows one.
+    """
+
+    path: str
+    type: Literal["file", "dir", "link"]
+    size: int
+    oid: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInfo:
+    """A commit. `paths` are what it changed against its first parent, at most 1,000."""
+
+    sha: str
+    parents: tuple[str, ...]
+    author: str
+    author_email: str
+    at: datetime
+    subject: str
+    body: str
+    """The message after the subject, without the trailers."""
+    trailers: Mapping[str, str] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileDiff:
+    """What happened to one file. `patch` is unified diff text; None: binary or too long."""
+
+    path: str
+    old_path: str | None
+    status: Literal["added", "modified", "deleted", "renamed"]
+    additions: int
+    deletions: int
+    patch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Changes from the merge base of both sides to `head`, as a pull request shows them."""
+
+    base: str
+    """The merge base's SHA, or that of `base` when the histories are unrelated."""
+    head: str
+    files: tuple[FileDiff, ...]
+    truncated: bool
+    """More files changed than are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch and the commit it points at."""
+
+    name: str
+    head: str
+
+
+class Forge(Protocol):
+    """Git hosting: embedded now, Gitea later.
+
+    `ref` is a branch name or a full SHA. Every call may raise `RepoNotFound`, `ForgeBusy` and
+    `ForgeBroken`; other errors are named per call.
+    """
+
+    async def create(self, repo: RepoRef) -> None:
+        """Make the repository with its first commit on `main`; does nothing if it exists."""
+
+    async def delete(self, repo: RepoRef) -> None:
+        """Remove the repository for good; does nothing if it is gone."""
+
+    async def head(self, repo: RepoRef, branch: str = "main") -> str | None:
+        """The SHA that `branch` points at; None: no such branch."""
+
+    async def tree(
+        self, repo: RepoRef, *, ref: str = "main", path: str = "", recursive: bool = False
+    ) -> list[TreeEntry]:
+        """What is in a folder, sorted by path; recursive: files and links below it, at most
+        20,000. Raises BranchNotFound, CommitNotFound, BlobNotFound.
+        """
+
+    async def blob(self, repo: RepoRef, path: str, *, ref: str = "main") -> bytes:
+        """A file's content. Raises BlobNotFound, BlobTooLarge."""
+
+    async def commits(
+        self,
+        repo: RepoRef,
+        *,
+        ref: str = "main",
+        path: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> list[CommitInfo]:
+        """History of `ref`, newest first, of one file or folder when `path` is given, going on
+        behind the commit `after`. Raises CommitNotFound when `after` is not in it.
+        """
+
+    async def commit_info(self, repo: RepoRef, sha: str) -> CommitInfo:
+        """One commit. Raises CommitNotFound."""
+
+    async def diff(self, repo: RepoRef, base: str, head: str) -> Diff:
+        """What `head` adds since it left `base` (both refs)."""
+
+    async def branches(self, repo: RepoRef) -> list[Branch]:
+        """Every branch, by name."""
+
+    async def create_branch(self, repo: RepoRef, name: str, *, at: str) -> Branch:
+        """Make a branch at a ref; the same branch at the same commit is no error.
+
+        Raises RefInvalid, BranchExists.
+        """
+
+    async def commit(self, repo: RepoRef, request: CommitRequest) -> CommitInfo:
+        """Apply changes in one commit; a request that changes nothing returns the head.
+
+        Raises PathInvalid, BranchNotFound, HeadMoved, BranchExists (`also_branch`).
+        """
+
+    async def merge(
+        self, repo: RepoRef, *, source: str, target: str, message: str, author: Author
+    ) -> CommitInfo:
+        """Merge the ref `source` into the branch `target` with a merge commit.
+
+        Merged already: returns the target's head. Raises BranchNotFound, MergeConflict.
+        """
+
+    async def revert(
+        self,
+        repo: RepoRef,
+        sha: str,
+        *,
+        branch: str,
+        message: str,
+        author: Author,
+        operation: str | None = None,
+    ) -> CommitInfo:
+        """Undo one commit by a new one. Raises CommitNotFound, NotUndoable, MergeConflict."""

@@ -1,0 +1,174 @@
+"""Reading a repository: refs, trees, blobs and history as plain types.
+
+Everything here blocks; `growqr.git.embedded` runs it in threads. What users push is data: names
+and messages that are not UTF-8 are shown with replacement characters, links are never followed.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pygit2
+from pygit2.enums import FileMode, SortMode
+
+from growqr.git.forge import (
+    BlobNotFound,
+    BlobTooLarge,
+    BranchNotFound,
+    CommitInfo,
+    CommitNotFound,
+    TreeEntry,
+)
+from growqr.git.refs import check_ref, is_sha
+
+MAX_TREE_ENTRIES = 20_000
+MAX_COMMIT_PATHS = 1_000
+MAX_HISTORY = 20_000
+"""Commits that one listing looks at before it ends."""
+
+
+def branch_head(repo: pygit2.Repository, branch: str) -> pygit2.Oid | None:
+    """The commit that the branch points at; None: no such branch."""
+    reference = repo.references.get(f"refs/heads/{branch}")
+    if reference is None:
+        return None
+    return reference.peel(pygit2.Commit).id
+
+
+def resolve(repo: pygit2.Repository, ref: str) -> pygit2.Commit:
+    """The commit of a branch or full SHA. Raises RefInvalid, BranchNotFound, CommitNotFound."""
+    if is_sha(check_ref(ref)):
+        found = repo.get(ref)
+        if not isinstance(found, pygit2.Commit):
+            raise CommitNotFound(f"there is no commit {ref}")
+        return found
+    head = branch_head(repo, ref)
+    if head is None:
+        raise BranchNotFound(f"there is no branch `{ref}`")
+    return commit_at(repo, head)
+
+
+def commit_at(repo: pygit2.Repository, oid: pygit2.Oid) -> pygit2.Commit:
+    """The commit of an id that is known to be one."""
+    found = repo[oid]
+    assert isinstance(found, pygit2.Commit)
+    return found
+
+
+def read_blob(repo: pygit2.Repository, ref: str, path: str, *, max_bytes: int) -> bytes:
+    """A file's bytes; for a symbolic link, the text it holds."""
+    entry = _entry(resolve(repo, ref).tree, path)
+    if not isinstance(entry, pygit2.Blob):
+        raise BlobNotFound(f"there is no file `{path}` at `{ref}`", path=path)
+    _, size = repo.odb.read_header(entry.id)
+    if size > max_bytes:
+        raise BlobTooLarge(f"`{path}` has {size} bytes, more than {max_bytes}", path=path)
+    return entry.data
+
+
+def read_tree(repo: pygit2.Repository, ref: str, path: str, *, recursive: bool) -> list[TreeEntry]:
+    """Entries of a folder; see `Forge.tree`."""
+    tree = resolve(repo, ref).tree
+    if path:
+        entry = _entry(tree, path)
+        if not isinstance(entry, pygit2.Tree):
+            raise BlobNotFound(f"there is no folder `{path}` at `{ref}`", path=path)
+        tree = entry
+    found: list[TreeEntry] = []
+    for item in _walk_tree(repo, tree, f"{path}/" if path else "", recursive):
+        if len(found) == MAX_TREE_ENTRIES:
+            break
+        found.append(item)
+    return sorted(found, key=lambda item: item.path)
+
+
+def _walk_tree(
+    repo: pygit2.Repository, tree: pygit2.Tree, prefix: str, recursive: bool
+) -> Iterator[TreeEntry]:
+    for entry in tree:
+        path = prefix + (entry.raw_name or b"").decode(errors="replace")
+        if isinstance(entry, pygit2.Tree):
+            if recursive:
+                yield from _walk_tree(repo, entry, path + "/", recursive)
+            else:
+                yield TreeEntry(path, "dir", 0, str(entry.id))
+        elif entry.filemode in (FileMode.LINK, FileMode.COMMIT):
+            yield TreeEntry(path, "link", 0, str(entry.id))
+        else:
+            _, size = repo.odb.read_header(entry.id)
+            yield TreeEntry(path, "file", size, str(entry.id))
+
+
+def _entry(tree: pygit2.Tree, path: str) -> pygit2.Object | None:
+    try:
+        return tree[path]
+    except (KeyError, ValueError):
+        return None
+
+
+def log(
+    repo: pygit2.Repository, ref: str, *, path: str | None, limit: int, after: str | None
+) -> list[CommitInfo]:
+    """History; see `Forge.commits`."""
+    walker = repo.walk(resolve(repo, ref).id, SortMode.TIME)
+    found: list[CommitInfo] = []
+    waiting = after is not None
+    for count, commit in enumerate(walker):
+        if count == MAX_HISTORY or len(found) == limit:
+            break
+        if waiting:
+            waiting = str(commit.id) != after
+        elif path is None or _touches(commit, path):
+            found.append(describe(repo, commit))
+    if waiting:
+        raise CommitNotFound(f"{after} is not in the history of `{ref}`")
+    return found
+
+
+def _touches(commit: pygit2.Commit, path: str) -> bool:
+    # Like `git log`: a merge that took one side's version of the path is left out.
+    mine = _entry(commit.tree, path)
+    before = [_entry(parent.tree, path) for parent in commit.parents]
+    if not before:
+        return mine is not None
+    here = mine.id if mine else None
+    return all((entry.id if entry else None) != here for entry in before)
+
+
+def describe(repo: pygit2.Repository, commit: pygit2.Commit) -> CommitInfo:
+    """A commit as a plain value."""
+    message = commit.raw_message.decode(errors="replace")
+    subject, _, rest = message.strip().partition("\n")
+    try:
+        trailers = dict(commit.message_trailers)
+    except UnicodeDecodeError:
+        trailers = {}
+    body = rest.strip()
+    if trailers:
+        body = body.rpartition("\n\n")[0].strip()
+    return CommitInfo(
+        sha=str(commit.id),
+        parents=tuple(str(parent) for parent in commit.parent_ids),
+        author=commit.author.raw_name.decode(errors="replace"),
+        author_email=commit.author.raw_email.decode(errors="replace"),
+        at=datetime.fromtimestamp(commit.commit_time, UTC),
+        subject=subject.strip(),
+        body=body,
+        trailers=trailers,
+        paths=tuple(changed_paths(commit, MAX_COMMIT_PATHS)),
+    )
+
+
+def changed_paths(commit: pygit2.Commit, limit: int) -> list[str]:
+    """What the commit changed against its first parent (or nothing), sorted, at most `limit`."""
+    tree = commit.tree
+    if commit.parent_ids:
+        diff = commit.parents[0].tree.diff_to_tree(tree, context_lines=0)
+    else:
+        diff = tree.diff_to_tree(swap=True, context_lines=0)
+    paths: list[str] = []
+    for delta in diff.deltas:
+        if len(paths) == limit:
+            break
+        raw = delta.new_file.raw_path or delta.old_file.raw_path
+        paths.append(raw.decode(errors="replace"))
+    return sorted(paths)

@@ -1,0 +1,41 @@
+"""Values that several Git tests share."""
+
+import subprocess
+from pathlib import Path
+
+import anyio.to_thread
+
+from growqr.git.forge import Author, RepoRef
+
+ANYONE = Author("usr_1", "Ada", frozenset({"git.commit:**"}))
+REPO = RepoRef("rep_1", "usr_1", "grow")
+
+
+async def git(*args: str, cwd: Path | None = None, stdin: bytes | None = None) -> str:
+    """Run git as a user would; raises CalledProcessError with what it printed."""
+
+    def run() -> str:
+        done = subprocess.run(
+            ["git", *args],
+            cwd=cwd,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            env={
+                "PATH": "/usr/local/bin:/usr/bin:/bin",
+                "GIT_CONFIG_GLOBAL": "/dev/null",
+                "GIT_CONFIG_NOSYSTEM": "1",
+                "GIT_TERMINAL_PROMPT": "0",
+                "GIT_AUTHOR_NAME": "Ada",
+                "GIT_AUTHOR_EMAIL": "ada@example.com",
+                "GIT_COMMITTER_NAME": "Ada",
+                "GIT_COMMITTER_EMAIL": "ada@example.com",
+            },
+        )
+        output = done.stdout.decode(errors="replace")
+        if done.returncode:
+            raise subprocess.CalledProcessError(done.returncode, args, output)
+        return output
+
+    return await anyio.to_thread.run_sync(run)
