@@ -1,0 +1,38 @@
+"""What agents use of the process they run in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+    from pyrivet import Client
+
+    from growqr.agents.memory import Memory
+    from growqr.db.engine import Database
+    from growqr.git.commits import CommitService
+    from growqr.git.forge import Forge
+    from growqr.git.repos import RepoService
+    from growqr.opencode.workspaces import Workspaces
+    from growqr.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentServices:
+    """The long-lived objects of a worker process, shared by all its actors.
+
+    The composition root opens and closes them. `client` sends `internal_token` with each
+    connection; an agent refuses callers that don't have it.
+    """
+
+    settings: Settings
+    db: Database
+    forge: Forge
+    commits: CommitService
+    memory: Memory
+    repos: RepoService
+    workspaces: Workspaces
+    model: Model
+    client: Client
+    internal_token: str
