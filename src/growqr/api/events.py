@@ -1,0 +1,234 @@
+"""One live subscription per agent in this process, shared by everyone who follows it.
+
+Followers read from one ring of encoded events, each at a place of its own, so a thousand of
+them cost one encoding and one wake-up. Whoever falls out of the ring reads the stored events
+of the agent until the ring has what follows: a follower sees each stored event once, in
+order, without gaps. Events that are not stored (`message.delta`) are best effort.
+"""
+
+import asyncio
+import json
+import random
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from growqr.api.agents_gateway import AgentGateway, AgentUnavailable
+from growqr.db.tables import ActorRow
+from growqr.errors import GrowError, InvalidInput
+
+log = structlog.get_logger(__name__)
+
+_RING_EVENTS = 1024
+_RING_BYTES = 4 * 1024 * 1024
+_PAGE = 200
+_FIRST_ANSWER_SECONDS = 15
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+class CursorAhead(InvalidInput):
+    """`after` names an event that has not happened."""
+
+    code = "cursor_ahead"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An event, encoded once for everybody. `seq` is None when it is not stored."""
+
+    seq: int | None
+    after: int
+    """The stored event it follows; its own number when it is stored itself."""
+    body: bytes
+    """As a server-sent event."""
+
+    @classmethod
+    def of(cls, event: dict[str, Any], after: int = 0) -> "Frame":
+        data = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+        seq = event["seq"]
+        head = f"id: {seq}\n" if seq is not None else ""
+        return cls(
+            seq,
+            after if seq is None else seq,
+            f"{head}event: {event['type']}\ndata: {data}\n\n".encode(),
+        )
+
+
+class EventHub:
+    """Follow agents' events. `aclose` ends every stream and subscription."""
+
+    def __init__(self, agents: AgentGateway) -> None:
+        self._agents = agents
+        self._streams: dict[str, _Stream] = {}
+
+    @property
+    def subscriptions(self) -> int:
+        """Agents that somebody follows now."""
+        return len(self._streams)
+
+    @asynccontextmanager
+    async def follow(self, actor: ActorRow, after: int) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Yield the events with `seq > after`, stored ones first, then live, without end.
+
+        Each item is one or more whole server-sent events. Raises AgentUnavailable when the
+        agent does not answer, CursorAhead when `after` is beyond its last event.
+        """
+        stream = self._streams.get(actor.id)
+        if stream is None:
+            stream = self._streams[actor.id] = _Stream(actor, self._agents)
+        stream.followers += 1
+        try:
+            await stream.ready()
+            await stream.check_cursor(after)
+            yield stream.read(after)
+        finally:
+            stream.followers -= 1
+            if stream.followers == 0:
+                if self._streams.get(actor.id) is stream:
+                    del self._streams[actor.id]
+                await stream.aclose()
+
+    async def aclose(self) -> None:
+        streams = list(self._streams.values())
+        self._streams.clear()
+        for stream in streams:
+            await stream.aclose()
+
+
+class _Stream:
+    """The shared part: the upstream subscription and the ring."""
+
+    def __init__(self, actor: ActorRow, agents: AgentGateway) -> None:
+        self.followers = 0
+        self._actor = actor
+        self._agents = agents
+        self._ring: deque[Frame] = deque()
+        self._ring_bytes = 0
+        self._base = 0
+        """Place of the ring's first frame, counted from the stream's beginning."""
+        self._floor: int | None = None
+        """The ring holds every stored event after this one; None before any is known."""
+        self._last: int | None = None
+        """`seq` of the newest event that is in the ring, or that was there."""
+        self._news = asyncio.Event()
+        self._subscribed = asyncio.Event()
+        self._closed = False
+        self._upstream = asyncio.create_task(self._pump(), name=f"events {actor.id}")
+
+    async def ready(self) -> None:
+        """Return once subscribed, so that nothing falls between stored and live events."""
+        try:
+            async with asyncio.timeout(_FIRST_ANSWER_SECONDS):
+                await self._subscribed.wait()
+        except TimeoutError as error:
+            raise AgentUnavailable("The agent does not answer now. Try again shortly.") from error
+
+    async def check_cursor(self, after: int) -> None:
+        """Raise CursorAhead unless the event `after` exists (0 always does)."""
+        if after == 0 or (self._last is not None and after <= self._last):
+            return
+        if not await self._agents.stored_events(self._actor, after - 1, 1):
+            raise CursorAhead("There is no event of that number yet. Start again from 0.")
+
+    async def read(self, after: int) -> AsyncIterator[bytes]:
+        cursor = after
+        place = joined = self._base + len(self._ring)
+        first_look = True
+        while not self._closed:
+            news = self._news  # taken first: what comes later sets it
+            if self._floor is None or cursor < self._floor:
+                page = await self._stored(cursor)
+                if page:
+                    cursor = page[-1].after
+                    yield b"".join(frame.body for frame in page)
+                elif self._floor is None:
+                    self._floor = self._last = cursor  # nothing newer is stored: begin here
+                elif cursor < self._floor:
+                    log.error("events.log_shrank", actor_id=self._actor.id, cursor=cursor)
+                    return
+                continue
+            if first_look:  # what the ring holds already is as good as stored
+                place, first_look = self._base, False
+            end = self._base + len(self._ring)
+            batch = []
+            for at in range(max(place, self._base), end):
+                frame = self._ring[at - end]  # counted from the end, where access is quick
+                if frame.seq is not None and frame.seq > cursor:
+                    cursor = frame.seq
+                    batch.append(frame.body)
+                elif frame.seq is None and frame.after >= cursor and at >= joined:
+                    batch.append(frame.body)
+            place = end
+            if batch:
+                yield b"".join(batch)
+            else:
+                await news.wait()
+
+    async def aclose(self) -> None:
+        self._closed = True
+        self._wake()
+        self._upstream.cancel()
+        await asyncio.gather(self._upstream, return_exceptions=True)
+
+    async def _stored(self, after: int) -> list[Frame]:
+        events = await self._agents.stored_events(self._actor, after, _PAGE)
+        return [Frame.of(event) for event in events]
+
+    async def _pump(self) -> None:
+        pause = 0.1
+        while True:
+            try:
+                async with self._agents.live_events(self._actor) as events:
+                    await self._fill_gap()
+                    self._subscribed.set()
+                    pause = 0.1
+                    async for event in events:
+                        await self._take(event)
+            except GrowError as error:
+                log.warning("events.upstream_lost", actor_id=self._actor.id, code=error.code)
+            except Exception:
+                log.exception("events.upstream_failed", actor_id=self._actor.id)
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (spread, no secret)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def _take(self, event: dict[str, Any] | None) -> None:
+        if event is None:
+            await self._fill_gap()
+            return
+        frame = Frame.of(event, after=self._last or 0)
+        if frame.seq is None:
+            self._append(frame)
+            return
+        if self._last is not None and frame.seq > self._last + 1:
+            await self._fill_gap()
+        if self._last is None or frame.seq > self._last:
+            self._append(frame)
+
+    async def _fill_gap(self) -> None:
+        """Read what was stored since the newest event in the ring."""
+        while self._last is not None and (page := await self._stored(self._last)):
+            for frame in page:
+                self._append(frame)
+
+    def _append(self, frame: Frame) -> None:
+        if frame.seq is not None:
+            if self._floor is None:
+                self._floor = frame.seq - 1
+            self._last = frame.seq
+        self._ring.append(frame)
+        self._ring_bytes += len(frame.body)
+        while len(self._ring) > _RING_EVENTS or self._ring_bytes > _RING_BYTES:
+            dropped = self._ring.popleft()
+            self._ring_bytes -= len(dropped.body)
+            self._base += 1
+            if dropped.seq is not None:
+                self._floor = dropped.seq
+        self._wake()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()

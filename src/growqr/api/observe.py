@@ -1,0 +1,94 @@
+"""One request id, one log line and two metrics for each request; security headers for all."""
+
+import re
+import time
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from growqr.ids import new_id
+
+log = structlog.get_logger(__name__)
+
+_GIVEN_ID = re.compile(rb"^[A-Za-z0-9_-]{8,64}$")
+
+_SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: https:; "
+        "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "x-frame-options": "DENY",
+}
+
+_DOCS_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; "
+    "style-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; "
+    "img-src 'self' data: https://fastapi.tiangolo.com; frame-ancestors 'none'"
+)
+"""The API reference page loads its viewer from a content delivery network."""
+
+
+class Observe:
+    """ASGI middleware, the outermost. The log line never holds a query string or a header."""
+
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+        self._app = app
+        self._requests = Counter(
+            "growqr_http_requests", "Requests", ["method", "route", "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "growqr_http_request_seconds",
+            "Time until the response began",
+            ["method", "route"],
+            registry=registry,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        begin = time.perf_counter()
+        answered = 0.0
+        status = 500
+
+        async def observed(message: Message) -> None:
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                answered = time.perf_counter() - begin
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                for name, value in _SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["path"] == "/docs":
+                    headers["content-security-policy"] = _DOCS_POLICY
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, observed)
+            finally:
+                route = getattr(scope.get("route"), "path", "other")
+                method = scope["method"]
+                self._requests.labels(method, route, str(status)).inc()
+                self._seconds.labels(method, route).observe(answered)
+                log.info(
+                    "http.request",
+                    method=method,
+                    route=route,
+                    status=status,
+                    milliseconds=round(answered * 1000, 1),
+                )
+
+
+def _request_id(scope: Scope) -> str:
+    """Keep the id that a proxy in front of us gave, if it looks like one."""
+    given = dict(scope["headers"]).get(b"x-request-id", b"")
+    return given.decode() if _GIVEN_ID.match(given) else new_id("req")
