@@ -52,6 +52,8 @@ class SandboxSettings(BaseModel):
     max_processes: int = 256
     task_seconds: float = 1800
     """Wall time for one task."""
+    max_steps: int = 100
+    """Model calls in one coding turn before it is stopped."""
 
 
 class IdentitySettings(BaseModel):

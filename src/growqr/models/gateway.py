@@ -1,0 +1,306 @@
+"""The only way from a sandbox to a language model: one Unix socket per workspace.
+
+Which socket a request comes through says whose it is. The provider's key is added here, so
+none is ever inside a sandbox; only the configured model's completion calls get through.
+Offline, the gateway answers by itself. Prompts are neither stored nor logged.
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from growqr.models.offline_coding import answer, answer_stream
+from growqr.models.upstream import OFFLINE_MODEL, Upstream
+from growqr.settings import ModelSettings
+
+_log = structlog.get_logger(__name__)
+
+_BODY_BYTES = 32 * 1024 * 1024
+_AT_ONCE = 8
+"""Requests of one workspace under way."""
+_REQUEST_HEADERS = ("accept", "content-type", "anthropic-version", "anthropic-beta")
+_ANSWER_HEADERS = ("content-type", "content-encoding", "retry-after", "retry-after-ms")
+_QUERY = ("alt", "beta")
+
+
+@dataclass
+class Usage:
+    """What one workspace used since its socket was first opened, as the provider counts."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class ModelGateway:
+    """Serves the sockets; it needs a running event loop for all but `opencode_config`."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        self._upstream = Upstream(settings)
+        self._offline = settings.provider == "offline"
+        self._timeout = httpx.Timeout(settings.request_seconds, connect=10)
+        self._http: httpx.AsyncClient | None = None
+        self._folder: Path | None = None
+        self._doors: dict[str, _Door] = {}
+        self._usage: dict[str, Usage] = {}
+        self._changing = asyncio.Lock()
+
+    async def open(self, workspace_id: str) -> Path:
+        """Return the socket of this workspace; safe to repeat."""
+        async with self._changing:
+            if (door := self._doors.get(workspace_id)) is not None:
+                return door.path
+            if self._folder is None:
+                # mode 0700: others on this host can't reach the sockets; short: their paths
+                # may have 108 bytes
+                self._folder = Path(tempfile.mkdtemp(prefix="growqr-gw-"))
+            if self._http is None:
+                self._http = httpx.AsyncClient(timeout=self._timeout, follow_redirects=False)
+            usage = self._usage.setdefault(workspace_id, Usage())
+            caller = _Caller(self._upstream, self._http, usage, offline=self._offline)
+            door = _Door(self._folder / f"{secrets.token_hex(8)}.sock", caller)
+            await door.open()
+            self._doors[workspace_id] = door
+            return door.path
+
+    async def close(self, workspace_id: str) -> None:
+        """Close the socket and end its requests; safe to repeat."""
+        async with self._changing:
+            door = self._doors.pop(workspace_id, None)
+            if door is not None:
+                await door.close()
+
+    async def aclose(self) -> None:
+        """Close every socket."""
+        for workspace_id in list(self._doors):
+            await self.close(workspace_id)
+        if self._http is not None:
+            await self._http.aclose()
+        if self._folder is not None:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def usage(self, workspace_id: str) -> Usage:
+        """Return what a workspace used so far; zero for one that never asked."""
+        return self._usage.get(workspace_id, Usage())
+
+    def opencode_config(self) -> dict[str, Any]:
+        """Return the provider part of OpenCode's configuration; it holds no secret."""
+        return self._upstream.opencode_config()
+
+
+class _Door:
+    """One socket and the small server behind it."""
+
+    def __init__(self, path: Path, caller: "_Caller") -> None:
+        self.path = path
+        methods = ["GET", "POST"]
+        app = Starlette(routes=[Route("/{path:path}", caller.handle, methods=methods)])
+        config = uvicorn.Config(
+            app,
+            uds=str(path),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+        self._server = _Server(config)
+        self._serving: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        self._serving = asyncio.create_task(self._server.serve(), name="model-gateway")
+        up = asyncio.create_task(self._server.up.wait())
+        await asyncio.wait([up, self._serving], return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
+        if self._serving.done():
+            await self._serving
+
+    async def close(self) -> None:
+        self._server.should_exit = True
+        if self._serving is not None:
+            await asyncio.wait([self._serving])
+        self.path.unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # signals belong to the program, not to its sockets
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+
+class _Refused(Exception):
+    """An answer of the gateway itself, shaped like the providers' errors."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.response = JSONResponse(
+            {"error": {"message": message, "type": "gateway_error", "code": status}},
+            status_code=status,
+        )
+
+
+class _Caller:
+    """Handles the requests of one workspace."""
+
+    def __init__(
+        self, upstream: Upstream, http: httpx.AsyncClient, usage: Usage, *, offline: bool
+    ) -> None:
+        self._upstream = upstream
+        self._http = http
+        self._usage = usage
+        self._offline = offline
+        self._under_way = 0
+
+    async def handle(self, request: Request) -> Response:
+        try:
+            path = self._path(request)
+            content = await _body(request)
+            body = self._check(request.method, path, content)
+            if self._under_way >= _AT_ONCE:
+                raise _Refused(429, f"At most {_AT_ONCE} model requests at once.")
+            self._usage.requests += 1
+            if self._offline:
+                return self._answer_offline(request.method, body)
+            return await self._forward(request, path, content)
+        except _Refused as refused:
+            return refused.response
+        except ClientDisconnect:
+            return Response(status_code=499)
+
+    def _path(self, request: Request) -> str:
+        whole: str = request.path_params["path"]
+        version, _, path = whole.partition("/")
+        if version != self._upstream.kind.version or not self._upstream.accepts(
+            request.method, path
+        ):
+            raise _Refused(403, "This call is not open to workspaces.")
+        return path
+
+    def _check(self, method: str, path: str, content: bytes) -> dict[str, Any]:
+        if method == "GET":
+            return {}
+        try:
+            body = json.loads(content)
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict):
+            raise _Refused(400, "The body must be a JSON object.")
+        if not self._upstream.names_model(path, body):
+            raise _Refused(403, f"Only the model `{self._upstream.model}` can be used here.")
+        return body
+
+    def _answer_offline(self, method: str, body: dict[str, Any]) -> Response:
+        if method == "GET":
+            return JSONResponse(
+                {"object": "list", "data": [{"id": OFFLINE_MODEL, "object": "model"}]}
+            )
+        if body.get("stream"):
+            return StreamingResponse(answer_stream(body), media_type="text/event-stream")
+        return JSONResponse(answer(body))
+
+    async def _forward(self, request: Request, path: str, content: bytes) -> Response:
+        headers = {
+            name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers
+        }
+        outgoing = self._http.build_request(
+            request.method,
+            f"{self._upstream.base_url}/{path}",
+            params={
+                name: request.query_params[name] for name in _QUERY if name in request.query_params
+            },
+            # the counter reads along, so the answer must not be compressed
+            headers={**headers, "accept-encoding": "identity", **self._upstream.key_headers()},
+            content=content or None,
+        )
+        self._under_way += 1
+        try:
+            incoming = await self._http.send(outgoing, stream=True)
+        except httpx.HTTPError as error:
+            self._under_way -= 1
+            _log.warning("gateway.upstream_unreachable", error=type(error).__name__)
+            raise _Refused(502, "The model provider does not answer.") from error
+        except BaseException:
+            self._under_way -= 1
+            raise
+        return StreamingResponse(
+            self._relay(incoming),
+            status_code=incoming.status_code,
+            headers={
+                name: incoming.headers[name] for name in _ANSWER_HEADERS if name in incoming.headers
+            },
+        )
+
+    async def _relay(self, incoming: httpx.Response) -> AsyncIterator[bytes]:
+        meter = _Meter()
+        try:
+            async for chunk in incoming.aiter_raw():
+                meter.read(chunk)
+                yield chunk
+        except httpx.HTTPError as error:
+            # the head is sent: breaking off is the only way left to say it
+            _log.warning("gateway.upstream_broke_off", error=type(error).__name__)
+            raise
+        finally:
+            self._under_way -= 1
+            self._usage.input_tokens += meter.input_tokens
+            self._usage.output_tokens += meter.output_tokens
+            await incoming.aclose()
+
+
+class _Meter:
+    """Finds the token counts in an answer as it passes; they are totals, so the largest counts."""
+
+    # an escaped quote before the name would mean that the model wrote it, not the provider
+    _COUNT = re.compile(
+        rb'(?<!\\)"(?:(prompt_tokens|input_tokens|promptTokenCount)'
+        rb'|completion_tokens|output_tokens|candidatesTokenCount)"\s*:\s*(\d{1,9})(?=\D)'
+    )
+    _OVERLAP = 64
+
+    def __init__(self) -> None:
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self._tail = b""
+
+    def read(self, chunk: bytes) -> None:
+        text = self._tail + chunk
+        for match in self._COUNT.finditer(text):
+            if match[1]:
+                self.input_tokens = max(self.input_tokens, int(match[2]))
+            else:
+                self.output_tokens = max(self.output_tokens, int(match[2]))
+        self._tail = text[-self._OVERLAP :]
+
+
+async def _body(request: Request) -> bytes:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > _BODY_BYTES:
+            raise _Refused(413, f"The body has more than {_BODY_BYTES} bytes.")
+    return bytes(content)

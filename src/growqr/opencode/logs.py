@@ -1,0 +1,43 @@
+"""A workspace's log: the last lines in memory, more of them in a file, both bounded."""
+
+import re
+from collections import deque
+from logging import makeLogRecord
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Literal
+
+from growqr.events import now
+from growqr.opencode.types import LogLine
+
+_LINES = 2000
+_LINE_CHARS = 2000
+_FILE_BYTES = 1024 * 1024
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
+
+
+class WorkspaceLog:
+    """Lines of one workspace; nothing that goes in may hold a secret."""
+
+    def __init__(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._lines: deque[LogLine] = deque(maxlen=_LINES)
+        self._file = RotatingFileHandler(
+            file, maxBytes=_FILE_BYTES, backupCount=1, encoding="utf-8", delay=True
+        )
+        self._seq = 0
+
+    def add(self, text: str, stream: Literal["server", "platform"] = "platform") -> None:
+        """Add a line; control characters go, a long line is cut."""
+        self._seq += 1
+        line = LogLine(self._seq, now(), stream, _CONTROL.sub("", text)[:_LINE_CHARS])
+        self._lines.append(line)
+        text = f"{line.at.isoformat(timespec='milliseconds')} {stream} {line.text}"
+        self._file.handle(makeLogRecord({"msg": text}))
+
+    def after(self, seq: int) -> list[LogLine]:
+        """Return the kept lines with a greater `seq`, oldest first."""
+        return [line for line in self._lines if line.seq > seq]
+
+    def close(self) -> None:
+        self._file.close()

@@ -1,0 +1,158 @@
+"""Carries one prompt through a server: send it, follow its events, keep its limits."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from growqr.errors import GrowError
+from growqr.opencode.client import OpenCodeClient
+from growqr.opencode.server import Server
+from growqr.opencode.turn import Turn
+from growqr.opencode.types import Progress, TurnFailed, WorkspaceFailed
+from growqr.settings import SandboxSettings
+
+_QUEUE = 256
+_RECONNECTS = 3
+_RECONNECT_SECONDS = 1.0
+
+Event = Mapping[str, Any]
+
+
+class Conversation:
+    """One prompt's turn. Iterate `run()` to its end, or `aclose` it: that aborts the turn."""
+
+    def __init__(self, server: Server, session_id: str, settings: SandboxSettings) -> None:
+        self._server = server
+        self._client: OpenCodeClient = server.client
+        self._session_id = session_id
+        self._settings = settings
+        self._seconds_left = settings.task_seconds
+        self.turn = Turn(session_id, "")
+
+    async def run(self, text: str) -> AsyncGenerator[Progress, None]:
+        """Send the prompt and yield its progress; the last one is Finished or TurnFailed."""
+        stream = _Stream(self._client)
+        sent = False
+        try:
+            await stream.open()
+            newest = await self._client.messages(self._session_id, limit=1)
+            self.turn = Turn(self._session_id, _last_id(newest))
+            await self._client.prompt(self._session_id, text)
+            sent = True
+            while not self.turn.ended:
+                try:
+                    event = await self._next(stream)
+                except WorkspaceFailed:
+                    for progress in await self._reconnected(stream):
+                        yield progress
+                    continue
+                if event is None:
+                    yield await self._give_up(
+                        f"The work took longer than {self._settings.task_seconds:.0f} s."
+                    )
+                    return
+                for progress in self.turn.feed(event):
+                    yield progress
+                while self.turn.refusals:
+                    await self._client.refuse(self.turn.refusals.pop())
+                if self.turn.steps > self._settings.max_steps:
+                    yield await self._give_up(
+                        f"The model did not finish in {self._settings.max_steps} steps."
+                    )
+                    return
+        except GrowError as error:
+            if not sent:
+                raise
+            self.turn.ended = True
+            yield TurnFailed(error.detail, retryable=error.retryable)
+        finally:
+            await stream.close()
+            if sent and not self.turn.ended and not self._server.ended.is_set():
+                await self._client.abort(self._session_id)
+
+    async def _next(self, stream: "_Stream") -> Event | None:
+        """Return the next event, or None when the time is up; waiting for people is free."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        limit = None if self.turn.questions else max(0.0, self._seconds_left)
+        try:
+            async with asyncio.timeout(limit):
+                return await stream.next()
+        except TimeoutError:
+            return None
+        finally:
+            if limit is not None:
+                self._seconds_left -= clock() - began
+
+    async def _reconnected(self, stream: "_Stream") -> list[Progress]:
+        """Open the stream again and return what happened meanwhile.
+
+        Raises:
+            WorkspaceFailed: the server is gone, or does not take the connection back.
+        """
+        for attempt in range(_RECONNECTS):
+            try:
+                async with asyncio.timeout(_RECONNECT_SECONDS * (attempt + 1)):
+                    await self._server.ended.wait()
+                raise WorkspaceFailed(self._server.reason)
+            except TimeoutError:
+                pass  # it lives
+            try:
+                await stream.open()
+                stored = await self._client.messages(self._session_id, limit=200)
+                return list(self.turn.catch_up(stored))
+            except WorkspaceFailed:
+                continue
+        raise WorkspaceFailed("The connection to OpenCode broke and did not come back.")
+
+    async def _give_up(self, reason: str) -> Progress:
+        self.turn.ended = True
+        await self._client.abort(self._session_id)
+        return TurnFailed(reason, retryable=False)
+
+
+class _Stream:
+    """The server's events through a bounded queue, read by a task of its own."""
+
+    def __init__(self, client: OpenCodeClient) -> None:
+        self._client = client
+        self._queue: asyncio.Queue[Event | WorkspaceFailed] = asyncio.Queue(_QUEUE)
+        self._reading: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect; what the server sends from here on is not lost."""
+        await self.close()
+        self._queue = asyncio.Queue(_QUEUE)
+        self._reading = asyncio.create_task(self._read(), name="opencode-events")
+        await self.next()  # the server greets
+
+    async def next(self) -> Event:
+        item = await self._queue.get()
+        if isinstance(item, WorkspaceFailed):
+            raise item
+        return item
+
+    async def close(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
+            self._reading = None
+
+    async def _read(self) -> None:
+        failure = WorkspaceFailed("OpenCode ended its events.")
+        try:
+            async with self._client.events() as events:
+                async for event in events:
+                    await self._queue.put(event)
+        except GrowError as error:
+            failure = WorkspaceFailed(error.detail)
+        await self._queue.put(failure)
+
+
+def _last_id(messages: list[Mapping[str, Any]]) -> str:
+    ids = [message["info"].get("id") for message in messages if _has_info(message)]
+    return max((value for value in ids if isinstance(value, str)), default="")
+
+
+def _has_info(message: Mapping[str, Any]) -> bool:
+    return isinstance(message.get("info"), dict)

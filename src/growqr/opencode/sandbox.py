@@ -1,0 +1,76 @@
+"""The port to what locks an OpenCode server in: bubblewrap here, containers elsewhere."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+WORKSPACE = "/workspace"
+HOME = "/home/agent"
+SERVER_PORT = 4096
+MODEL_PORT = 9911
+"""Loopback port inside on which the model gateway answers."""
+
+
+@dataclass(frozen=True)
+class SandboxSpec:
+    """One server to lock in."""
+
+    id: str
+    root: Path
+    """Holds `ws` (mounted as /workspace) and `home`; nothing else of it is visible inside."""
+    uid: int | None
+    """Host uid for everything inside; None: the uid of this process."""
+    read_only: bool
+    model_socket: Path
+    """The only way out: a Unix socket of the model gateway."""
+    environment: Mapping[str, str]
+    """Never a secret of the platform: everything inside can read it."""
+    opencode: Path
+    memory_bytes: int
+    max_processes: int
+
+
+class Running(Protocol):
+    """A started sandbox."""
+
+    @property
+    def pid(self) -> int:
+        """Host process whose end is the end of everything inside."""
+
+    @property
+    def control(self) -> Path:
+        """Unix socket on which OpenCode's HTTP API answers; not reachable from inside."""
+
+    @property
+    def output(self) -> asyncio.StreamReader:
+        """What the server prints, both streams."""
+
+    async def wait(self) -> int:
+        """Wait for the end; returns the exit code, negative for a signal."""
+
+    async def kill(self) -> None:
+        """End everything inside at once and free what it held; safe to repeat."""
+
+
+class Sandbox(Protocol):
+    async def start(self, spec: SandboxSpec) -> Running:
+        """Start the server; it may take a second more until it answers.
+
+        Raises:
+            SandboxUnavailable: this host lacks something; the detail says what to do.
+        """
+
+
+class Gateway(Protocol):
+    """What a workspace needs to reach a language model; keys stay behind it."""
+
+    async def open(self, workspace_id: str) -> Path:
+        """Return the socket through which only this workspace asks; safe to repeat."""
+
+    async def close(self, workspace_id: str) -> None:
+        """Close that socket and end the requests under way; safe to repeat."""
+
+    def opencode_config(self) -> dict[str, Any]:
+        """Return the provider part of OpenCode's configuration; it holds no secret."""

@@ -1,0 +1,152 @@
+"""One running OpenCode server: started, checked, watched, ended."""
+
+import asyncio
+import contextlib
+import secrets
+from pathlib import Path
+
+from growqr.opencode import config
+from growqr.opencode.binaries import find_opencode
+from growqr.opencode.client import OpenCodeClient
+from growqr.opencode.logs import WorkspaceLog
+from growqr.opencode.places import Place
+from growqr.opencode.sandbox import Gateway, Running, Sandbox, SandboxSpec
+from growqr.opencode.types import WorkspaceFailed, WorkspaceSpec
+from growqr.settings import SandboxSettings
+
+_START_SECONDS = 60
+_LINE_BYTES = 8192
+
+
+class Server:
+    """A server that answers; `ended` is set when it is gone, then `reason` says why."""
+
+    def __init__(self, running: Running, client: OpenCodeClient, log: WorkspaceLog) -> None:
+        self.client = client
+        self.ended = asyncio.Event()
+        self.reason = ""
+        self._running = running
+        self._log = log
+        self._listening = asyncio.Event()
+        self._last_line = ""
+        self._watching = asyncio.create_task(self._watch(), name="opencode-watch")
+
+    @classmethod
+    async def start(
+        cls,
+        spec: WorkspaceSpec,
+        place: Place,
+        settings: SandboxSettings,
+        sandbox: Sandbox,
+        gateway: Gateway,
+        log: WorkspaceLog,
+    ) -> "Server":
+        """Start a server and wait until it answers with the configuration we gave it.
+
+        Raises:
+            WorkspaceFailed: it ended, did not answer in time, or ignores its configuration.
+            SandboxUnavailable: this host can't lock it in.
+        """
+        password = secrets.token_urlsafe(24)
+        running = await sandbox.start(
+            SandboxSpec(
+                id=spec.id,
+                root=place.root,
+                uid=place.uid,
+                read_only=spec.read_only,
+                model_socket=await gateway.open(spec.id),
+                environment=config.environment(
+                    gateway.opencode_config(), read_only=spec.read_only, password=password
+                ),
+                opencode=find_opencode(settings),
+                memory_bytes=settings.memory_bytes,
+                max_processes=settings.max_processes,
+            )
+        )
+        server = cls(running, OpenCodeClient(running.control, password), log)
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await server._ready(read_only=spec.read_only)
+        except TimeoutError as error:
+            await server.stop()
+            raise WorkspaceFailed(f"OpenCode did not answer in {_START_SECONDS} s.") from error
+        except BaseException:
+            await server.stop()
+            raise
+        return server
+
+    @property
+    def pid(self) -> int:
+        """Host process whose end is the server's end."""
+        return self._running.pid
+
+    @property
+    def stage(self) -> Path:
+        """Folder on the host that the running server needs."""
+        return self._running.control.parent
+
+    async def stop(self) -> None:
+        """End everything in the sandbox; safe to repeat."""
+        await self.client.aclose()
+        await self._running.kill()
+        await self._watching
+
+    async def _ready(self, *, read_only: bool) -> None:
+        # the port accepts before the server answers and such a request hangs: wait for the line
+        waits = [asyncio.create_task(event.wait()) for event in (self._listening, self.ended)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if self.ended.is_set():
+            raise WorkspaceFailed(self.reason)
+        if not config.rules_in_force(await self.client.agents(), read_only=read_only):
+            raise WorkspaceFailed("OpenCode does not follow the permissions it was given.")
+
+    async def _watch(self) -> None:
+        with contextlib.suppress(OSError):
+            await self._read_output()
+        code = await self._running.wait()
+        self.reason = _ending(code, self._last_line)
+        self.ended.set()
+
+    async def _read_output(self) -> None:
+        """Log the server's lines until it closes its output; a long line is cut up."""
+        rest = b""
+        while chunk := await self._running.output.read(_LINE_BYTES):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > _LINE_BYTES:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._take(line.decode(errors="replace").strip())
+        self._take(rest.decode(errors="replace").strip())
+
+    def _take(self, line: str) -> None:
+        if not line:
+            return
+        self._last_line = line
+        self._log.add(line, "server")
+        if "server listening on" in line:
+            self._listening.set()
+
+
+_ADVICE = {
+    # what the launcher's programs print when the host forbids something
+    "unshare": "Root may not make mounts here; run GrowQR outside of this container.",
+    "uid map": "This host forbids user namespaces to bubblewrap. On Ubuntu, allow them with"
+    " `sysctl kernel.apparmor_restrict_unprivileged_userns=0`.",
+    "creating new namespace": "This host forbids user namespaces; allow them with"
+    " `sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000`.",
+}
+
+
+def _ending(code: int, last_line: str) -> str:
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    reason = f"OpenCode ended ({how})."
+    if code in (137, -9):
+        reason = f"OpenCode was killed ({how}), perhaps because its memory ran out."
+    advice = next((text for words, text in _ADVICE.items() if words in last_line.lower()), "")
+    if code > 0 and last_line:
+        reason += f" It said: {last_line[:300]}"
+    return f"{reason} {advice}".strip()

@@ -1,0 +1,193 @@
+"""Turns OpenCode's events about one prompt into progress."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from growqr.opencode.sandbox import WORKSPACE
+from growqr.opencode.types import (
+    Asked,
+    Finished,
+    Progress,
+    Said,
+    ToolFinished,
+    ToolStarted,
+    TurnFailed,
+)
+
+_OUTPUT_CHARS = 16_000
+_TEXT_CHARS = 100_000
+_TITLE_CHARS = 500
+
+
+class Turn:
+    """Follows one turn. Feeding the same thing twice says nothing twice, so after a broken
+    connection the stored messages can be fed to catch up.
+
+    `last_message_id` is the session's newest message before the prompt, or empty: OpenCode's
+    ids grow, so everything greater belongs to this turn.
+    """
+
+    def __init__(self, session_id: str, last_message_id: str) -> None:
+        self.steps = 0
+        """Model calls begun, those of helpers that the model started included."""
+        self.ended = False
+        self.questions: dict[str, int] = {}
+        """Open questions: how many texts each wants."""
+        self.refusals: list[str] = []
+        """Permissions that the server waits for; nobody grants any."""
+        self._session_id = session_id
+        self._last = last_message_id
+        self._family = {session_id}
+        self._begun = False
+        self._started: set[str] = set()
+        self._done: set[str] = set()
+        self._roles: dict[str, str] = {}
+        self._tokens: dict[str, int] = {}
+        self._said = ""
+        self._error: TurnFailed | None = None
+
+    def feed(self, event: Mapping[str, Any]) -> Iterator[Progress]:
+        """Take one event of the server's stream."""
+        kind = event.get("type")
+        data = _object(event.get("properties"))
+        if kind == "session.created":
+            info = _object(data.get("info"))
+            if info.get("parentID") in self._family and len(self._family) < 100:
+                self._family.add(_string(info.get("id")))
+            return
+        if data.get("sessionID") not in self._family:
+            return
+        if kind == "message.updated":
+            self._message(_object(data.get("info")))
+        elif kind == "message.part.updated":
+            yield from self._part(_object(data.get("part")))
+        elif kind == "question.asked":
+            yield from self._question(data)
+        elif kind == "permission.asked":
+            self.refusals.append(_string(data.get("id")))
+        elif data.get("sessionID") == self._session_id and self._begun:
+            if kind == "session.error":
+                self._error = _failure(_object(data.get("error")))
+            elif kind == "session.idle":
+                yield self._end()
+
+    def catch_up(self, messages: list[Mapping[str, Any]]) -> Iterator[Progress]:
+        """Take stored messages, `{info, parts}` each; ends the turn if they show its end."""
+        finished = False
+        for message in messages:
+            info = _object(message.get("info"))
+            if _string(info.get("id")) <= self._last:
+                continue
+            self._message(info)
+            for part in message.get("parts") or ():
+                yield from self._part(_object(part))
+            over = _object(info.get("time")).get("completed") is not None
+            finished = over and (info.get("finish") != "tool-calls" or bool(info.get("error")))
+        if finished and not self.ended:
+            yield self._end()
+
+    def _message(self, info: Mapping[str, Any]) -> None:
+        message_id = _string(info.get("id"))
+        if message_id <= self._last or len(self._roles) > 10_000:
+            return
+        own = info.get("sessionID", self._session_id) == self._session_id
+        if message_id not in self._roles:
+            self._roles[message_id] = _string(info.get("role"))
+            self.steps += info.get("role") == "assistant"
+        self._begun = self._begun or own
+        if info.get("role") == "assistant":
+            self._tokens[message_id] = _count(_object(info.get("tokens")))
+            if own and info.get("error"):
+                self._error = _failure(_object(info.get("error")))
+
+    def _part(self, part: Mapping[str, Any]) -> Iterator[Progress]:
+        part_id, message_id = _string(part.get("id")), _string(part.get("messageID"))
+        if message_id <= self._last or part_id in self._done or len(self._done) > 100_000:
+            return
+        if part.get("type") == "text":
+            yield from self._text(part, part_id, message_id)
+        elif part.get("type") == "tool":
+            yield from self._tool(part, part_id)
+
+    def _text(self, part: Mapping[str, Any], part_id: str, message_id: str) -> Iterator[Progress]:
+        text = _string(part.get("text"))[:_TEXT_CHARS]
+        over = _object(part.get("time")).get("end") is not None
+        own = part.get("sessionID", self._session_id) == self._session_id
+        if over and text.strip() and own and self._roles.get(message_id) == "assistant":
+            self._done.add(part_id)
+            self._said = text
+            yield Said(text)
+
+    def _tool(self, part: Mapping[str, Any], part_id: str) -> Iterator[Progress]:
+        state = _object(part.get("state"))
+        status, given = state.get("status"), _object(state.get("input"))
+        tool = _string(part.get("tool"))[:100] or "tool"
+        title = _title(tool, given, state)
+        if status in ("running", "completed", "error") and part_id not in self._started:
+            self._started.add(part_id)
+            yield ToolStarted(tool, title)
+        if status in ("completed", "error"):
+            self._done.add(part_id)
+            code = _object(state.get("metadata")).get("exit") if tool == "bash" else None
+            code = code if isinstance(code, int) and not isinstance(code, bool) else None
+            output = _string(state.get("output") if status == "completed" else state.get("error"))
+            failed = status == "error" or tool == "invalid" or bool(code)
+            yield ToolFinished(
+                tool, title, output[:_OUTPUT_CHARS], code, failed, _inside(given.get("filePath"))
+            )
+
+    def _question(self, data: Mapping[str, Any]) -> Iterator[Progress]:
+        question_id = _string(data.get("id"))
+        asked = [item for item in data.get("questions") or () if isinstance(item, dict)][:10]
+        if question_id in self.questions or not asked:
+            return
+        self.questions[question_id] = len(asked)
+        options = [
+            _string(_object(option).get("label"))[:200]
+            for item in asked
+            for option in (item.get("options") or ())[:20]
+        ]
+        text = "\n".join(_string(item.get("question"))[:2000] for item in asked)
+        yield Asked(text, question_id, tuple(options))
+
+    def _end(self) -> Progress:
+        self.ended = True
+        return self._error or Finished(self._said, sum(self._tokens.values()))
+
+
+def _failure(error: Mapping[str, Any]) -> TurnFailed:
+    name = _string(error.get("name"))
+    data = _object(error.get("data"))
+    if name == "MessageAbortedError":
+        return TurnFailed("The work was stopped.", retryable=False, aborted=True)
+    if name == "ContextOverflowError":
+        return TurnFailed("The work no longer fits into the model's context.", retryable=False)
+    message = _string(data.get("message"))[:_TITLE_CHARS] or name[:100] or "unknown error"
+    return TurnFailed(f"The model could not answer: {message}", bool(data.get("isRetryable")))
+
+
+def _title(tool: str, given: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    for value in (given.get("command"), _inside(given.get("filePath")), state.get("title")):
+        if isinstance(value, str) and value:
+            return value[:_TITLE_CHARS]
+    return json.dumps(given)[:_TITLE_CHARS] if given else tool
+
+
+def _inside(path: Any) -> str | None:
+    if isinstance(path, str) and path.startswith(f"{WORKSPACE}/"):
+        return path.removeprefix(f"{WORKSPACE}/")[:1000]
+    return None
+
+
+def _count(tokens: Mapping[str, Any]) -> int:
+    values = [tokens.get(name) for name in ("input", "output", "reasoning")]
+    return sum(value for value in values if isinstance(value, int) and value > 0)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""

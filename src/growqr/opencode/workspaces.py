@@ -1,0 +1,83 @@
+"""All workspaces of one worker process."""
+
+import asyncio
+
+from growqr.opencode.bubblewrap import BubblewrapSandbox
+from growqr.opencode.places import Places
+from growqr.opencode.sandbox import Gateway, Sandbox
+from growqr.opencode.types import SandboxUnavailable, WorkspaceSpec
+from growqr.opencode.workspace import Line, Workspace
+from growqr.settings import Settings
+
+
+class Workspaces:
+    """Hands out workspaces and lets at most `sandbox.max_running` of their servers run.
+
+    Whoever waits gets a place in the order of asking. An idle server gives its place up as
+    soon as somebody waits.
+    """
+
+    def __init__(
+        self, settings: Settings, gateway: Gateway, *, sandbox: Sandbox | None = None
+    ) -> None:
+        if sandbox is None and settings.sandbox.runtime != "bubblewrap":
+            raise SandboxUnavailable(
+                "Only GROWQR_SANDBOX__RUNTIME=bubblewrap is available in this version."
+            )
+        self._settings = settings
+        self._gateway = gateway
+        self._sandbox = sandbox or BubblewrapSandbox()
+        self._places = Places(settings.data_dir, settings.sandbox.first_uid)
+        self._workspaces: dict[str, Workspace] = {}
+        self._free = asyncio.Semaphore(settings.sandbox.max_running)
+        self._waiting = 0
+        self._opening = asyncio.Lock()
+        self._swept = False
+        self._closed = False
+
+    async def get(self, spec: WorkspaceSpec) -> Workspace:
+        """Return the workspace, always the same object for one id; it is not started."""
+        async with self._opening:
+            if self._closed:
+                raise SandboxUnavailable("This worker is shutting down.")
+            if not self._swept:
+                await asyncio.to_thread(self._places.end_orphans)
+                self._swept = True
+            found = self._workspaces.get(spec.id)
+            if found is None:
+                place = await asyncio.to_thread(self._places.prepare, spec)
+                found = self._workspaces[spec.id] = Workspace(
+                    spec,
+                    place,
+                    settings=self._settings,
+                    places=self._places,
+                    sandbox=self._sandbox,
+                    gateway=self._gateway,
+                    line=Line(self._take, self._free.release, self._idle),
+                )
+            return found
+
+    async def aclose(self) -> None:
+        """Stop every server and wait until all are gone."""
+        async with self._opening:
+            self._closed = True
+        await asyncio.gather(*(workspace.aclose() for workspace in self._workspaces.values()))
+        self._workspaces.clear()
+
+    async def _take(self) -> None:
+        self._waiting += 1
+        try:
+            if self._free.locked():
+                self._make_room()
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+
+    def _make_room(self) -> None:
+        for workspace in self._workspaces.values():
+            if workspace.stop_if_idle("another task needed its place"):
+                return
+
+    def _idle(self, workspace: Workspace) -> None:
+        if self._waiting and self._free.locked():
+            workspace.stop_if_idle("another task needed its place")
