@@ -1,0 +1,193 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from growqr.agents import front_matter
+from growqr.agents.goals import GoalNotFound, GoalStatusInvalid
+from growqr.agents.memory import CONTEXT_CHARS, Memory, MemoryNotFound, MemoryTooLarge, normalise
+from growqr.git.capabilities import PathForbidden
+from growqr.git.commits import CommitService
+from growqr.git.embedded import EmbeddedForge
+from growqr.git.forge import Author, Change, CommitInfo, RepoRef
+from growqr.git.paths import PathInvalid
+from growqr.settings import GitSettings
+
+pytestmark = pytest.mark.anyio
+
+REPO = RepoRef("rep_1", "usr_1", "grow")
+GROW = Author("act_1", "Grow", frozenset({"git.commit:**"}))
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[EmbeddedForge]:
+    forge = EmbeddedForge(tmp_path, GitSettings())
+    yield forge
+    forge.close()
+
+
+@pytest.fixture
+async def memory(forge: EmbeddedForge) -> Memory:
+    await forge.create(REPO)
+    return Memory(forge, CommitService(forge, GitSettings()))
+
+
+async def remember(
+    memory: Memory, path: str, content: str, *, operation: str = "", reason: str = "you said so"
+) -> CommitInfo:
+    return await memory.remember(
+        REPO, GROW, path, content, reason, operation or f"op:{path}", message_id="msg_1"
+    )
+
+
+async def test_remember_writes_markdown_that_says_why(memory: Memory, forge: EmbeddedForge) -> None:
+    made = await remember(memory, "drinks/tea", "# Tea\n\nGreen, no sugar.")
+    assert made.paths == ("memory/drinks/tea.md",)
+    assert made.subject == "remember(memory): Tea"
+    assert made.trailers["Message"] == "msg_1"
+    text = (await forge.blob(REPO, "memory/drinks/tea.md")).decode()
+    meta, body = front_matter.split(text)
+    assert body == "# Tea\n\nGreen, no sugar.\n"
+    assert meta["reason"] == "you said so"
+    assert meta["source"] == "msg_1"
+    document = await memory.read(REPO, "drinks/tea")
+    assert (document.title, document.body) == ("Tea", body)
+
+
+async def test_remembering_again_keeps_what_people_added_and_repeats_nothing(
+    memory: Memory, forge: EmbeddedForge
+) -> None:
+    first = await remember(memory, "tea", "---\nmood: calm\n---\nGreen.", operation="one")
+    assert await remember(memory, "tea", "Green.", operation="two") == first
+    assert await remember(memory, "tea", "Other.", operation="one") == first
+    await remember(memory, "tea", "Black.", operation="three", reason="changed: my mind")
+    document = await memory.read(REPO, "memory/tea.md")
+    assert document.body == "Black.\n"
+    assert document.meta["mood"] == "calm"
+    assert document.meta["reason"] == "changed: my mind"
+
+
+async def test_forget_deletes_once_and_refuses_what_is_unknown(memory: Memory) -> None:
+    await remember(memory, "tea", "Green.")
+    gone = await memory.forget(REPO, GROW, "tea", "asked to", "op-2")
+    assert await memory.forget(REPO, GROW, "tea", "asked to", "op-2") == gone
+    with pytest.raises(MemoryNotFound):
+        await memory.read(REPO, "tea")
+    with pytest.raises(MemoryNotFound):
+        await memory.forget(REPO, GROW, "tea", "asked to", "op-3")
+    await memory.revert(REPO, GROW, gone.sha, "op-4")
+    assert (await memory.read(REPO, "tea")).body == "Green.\n"
+
+
+async def test_search_ranks_and_follows_the_head(memory: Memory) -> None:
+    await remember(memory, "tea", "# Tea\n\nLikes green tea in the morning.")
+    await remember(memory, "coffee", "Coffee is fine, though tea is better after noon.")
+    await remember(memory, "cats", "Has two cats, Ada and Bob.")
+    hits = await memory.search(REPO, "what do you know about tea?")
+    assert [hit.path for hit in hits] == ["memory/tea.md", "memory/coffee.md"]
+    assert "green tea" in hits[0].snippet
+    assert [hit.title for hit in await memory.recall(REPO, "CAT")] == ["cats"]
+    assert await memory.search(REPO, "zebra") == []
+    await remember(memory, "cats", "Has one dog.", operation="op-2")
+    assert await memory.search(REPO, "Bob") == []
+    assert [hit.path for hit in await memory.search(REPO, "dogs", 1)] == ["memory/cats.md"]
+
+
+async def test_search_survives_what_people_push(memory: Memory, forge: EmbeddedForge) -> None:
+    odd = {
+        "memory/binary.md": b"\xff\xfe\x00 walrus",
+        "memory/broken.md": b"---\n: [\n---\nwalrus",
+        "memory/list.md": b"---\n- a\n---\nwalrus",
+        "memory/date.md": b"---\ncreated: 2026-01-31\ntitle: 7\n---\nwalrus",
+        "memory/huge.md": b"walrus " * 40_000,
+    }
+    await CommitService(forge, GitSettings()).commit(
+        REPO,
+        actor=GROW,
+        kind="push",
+        scope="test",
+        what="odd files",
+        changes=[Change(path, data) for path, data in odd.items()],
+        operation="odd",
+    )
+    found = {hit.path for hit in await memory.search(REPO, "walrus")}
+    assert found == set(odd) - {"memory/huge.md"}
+    assert (await memory.read(REPO, "memory/huge.md")).body.startswith("walrus")
+    assert (await memory.read(REPO, "memory/date.md")).meta["created"] == "2026-01-31"
+
+
+async def test_goals_are_set_once_and_updated(memory: Memory) -> None:
+    goal, made = await memory.set_goal(REPO, GROW, "Run 10 km", "Health.", "2026-12-31", "op-1")
+    again, same = await memory.set_goal(REPO, GROW, "Run 10 km", "Health.", "2026-12-31", "op-1")
+    assert (again, same.sha) == (goal, made.sha)
+    assert made.paths == (f"goals/{goal.id}.md",)
+    assert await memory.goals(REPO) == [goal]
+    assert goal.id in await memory.context(REPO)
+    done, _ = await memory.update_goal(REPO, GROW, goal.id, "Completed", "op-2")
+    assert done.status == "done"
+    assert await memory.goals(REPO) == [done]
+    assert await memory.goals(REPO, "open") == []
+    assert goal.id not in await memory.context(REPO)
+    with pytest.raises(GoalNotFound):
+        await memory.update_goal(REPO, GROW, "nope", "done", "op-3")
+    with pytest.raises(GoalStatusInvalid):
+        await memory.update_goal(REPO, GROW, goal.id, "blue", "op-3")
+
+
+async def test_context_is_bounded(memory: Memory, forge: EmbeddedForge) -> None:
+    await CommitService(forge, GitSettings()).commit(
+        REPO,
+        actor=GROW,
+        kind="write",
+        scope="test",
+        what="many",
+        changes=[Change("profile.md", b"I am Ada. " * 1000)]
+        + [Change(f"memory/{n}-{'x' * 60}.md", b"x") for n in range(200)],
+        operation="many",
+    )
+    context = await memory.context(REPO)
+    assert "I am Ada." in context
+    assert "memory/0-" in context
+    assert len(context) <= CONTEXT_CHARS
+
+
+async def test_history_of_one_file(memory: Memory) -> None:
+    await remember(memory, "tea", "Green.")
+    await remember(memory, "coffee", "Never.")
+    await remember(memory, "tea", "Black.", operation="op-2")
+    assert len(await memory.history(REPO)) == 4
+    of_tea = await memory.history(REPO, "memory/tea.md")
+    assert len(of_tea) == 2
+    rest = await memory.history(REPO, "memory/tea.md", after=of_tea[0].sha)
+    assert rest == of_tea[1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("tea", "memory/tea.md"),
+        ("/green tea.md", "memory/green-tea.md"),
+        ("work/plan", "memory/work/plan.md"),
+        ("goals/x", "goals/x.md"),
+        ("goals", "memory/goals.md"),
+        ("profile", "profile.md"),
+        ("./decisions/db.md", "decisions/db.md"),
+        ("notes.v2", "memory/notes.v2.md"),
+    ],
+)
+async def test_names_become_paths(name: str, path: str) -> None:
+    assert normalise(name) == path
+
+
+@pytest.mark.parametrize("name", ["", " / ", "../x", "memory/../../x", "a/.git/x", "a\\b", "a\0b"])
+async def test_bad_names_are_refused(memory: Memory, name: str) -> None:
+    with pytest.raises(PathInvalid):
+        await remember(memory, name, "x", operation="op")
+
+
+async def test_limits_and_capabilities_hold(memory: Memory) -> None:
+    with pytest.raises(MemoryTooLarge):
+        await remember(memory, "tea", "x" * 100_001)
+    stranger = Author("act_2", "Coder", frozenset({"git.commit:agents/coding/**"}))
+    with pytest.raises(PathForbidden):
+        await memory.remember(REPO, stranger, "tea", "x", "y", "op")
