@@ -9,9 +9,9 @@ order, without gaps. Events that are not stored (`message.delta`) are best effor
 import asyncio
 import json
 import random
-from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ import structlog
 
 from growqr.api.agents_gateway import AgentGateway, AgentUnavailable
 from growqr.db.tables import ActorRow
-from growqr.errors import GrowError, InvalidInput
+from growqr.errors import GrowError, InvalidInput, TooMany
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +34,12 @@ class CursorAhead(InvalidInput):
     """`after` names an event that has not happened."""
 
     code = "cursor_ahead"
+
+
+class TooManyStreams(TooMany):
+    """The user follows as many streams as one may."""
+
+    code = "too_many_streams"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +67,29 @@ class Frame:
 class EventHub:
     """Follow agents' events. `aclose` ends every stream and subscription."""
 
-    def __init__(self, agents: AgentGateway) -> None:
+    def __init__(self, agents: AgentGateway, *, per_user: int) -> None:
         self._agents = agents
+        self._per_user = per_user
+        self._seats: Counter[str] = Counter()
         self._streams: dict[str, _Stream] = {}
 
     @property
     def subscriptions(self) -> int:
         """Agents that somebody follows now."""
         return len(self._streams)
+
+    @contextmanager
+    def seat(self, user_id: str) -> Iterator[None]:
+        """Count one open stream of the user; raises TooManyStreams beyond `per_user`."""
+        if self._seats[user_id] >= self._per_user:
+            raise TooManyStreams(f"You have {self._per_user} streams open; close one first.")
+        self._seats[user_id] += 1
+        try:
+            yield
+        finally:
+            self._seats[user_id] -= 1
+            if not self._seats[user_id]:
+                del self._seats[user_id]
 
     @asynccontextmanager
     async def follow(self, actor: ActorRow, after: int) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -77,14 +98,25 @@ class EventHub:
         Each item is one or more whole server-sent events. Raises AgentUnavailable when the
         agent does not answer, CursorAhead when `after` is beyond its last event.
         """
+        async with self._shared(actor) as stream:
+            await stream.check_cursor(after)
+            yield stream.read(after)
+
+    @asynccontextmanager
+    async def follow_news(self, actor: ActorRow) -> AsyncIterator[AsyncIterator[None]]:
+        """Yield None at once, and again whenever the agent has had an event since."""
+        async with self._shared(actor) as stream:
+            yield stream.news()
+
+    @asynccontextmanager
+    async def _shared(self, actor: ActorRow) -> AsyncIterator["_Stream"]:
         stream = self._streams.get(actor.id)
         if stream is None:
             stream = self._streams[actor.id] = _Stream(actor, self._agents)
         stream.followers += 1
         try:
             await stream.ready()
-            await stream.check_cursor(after)
-            yield stream.read(after)
+            yield stream
         finally:
             stream.followers -= 1
             if stream.followers == 0:
@@ -167,6 +199,12 @@ class _Stream:
                 yield b"".join(batch)
             else:
                 await news.wait()
+
+    async def news(self) -> AsyncIterator[None]:
+        while not self._closed:
+            news = self._news
+            yield
+            await news.wait()
 
     async def aclose(self) -> None:
         self._closed = True

@@ -38,12 +38,12 @@ def encode_cursor(position: str | int | None) -> str | None:
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
 
 
-def decode_text(cursor: str | None) -> str | None:
-    """Return the text position behind a cursor; raises CursorInvalid."""
+def decode_position(cursor: str | None) -> str | int | None:
+    """Return the position behind a cursor; raises CursorInvalid."""
     position = _decode(cursor)
-    if position is not None and not isinstance(position, str):
-        raise CursorInvalid("This is not a cursor of this list.")
-    return position
+    if isinstance(position, str) or position is None:
+        return position
+    return decode_number(cursor)
 
 
 def decode_number(cursor: str | None) -> int | None:

@@ -32,3 +32,5 @@ class Services:
     git_tokens: GitTokens
     agents: AgentGateway
     events: EventHub
+    engine_endpoint: str
+    """Address of the actor engine, asked by `/readyz`."""
