@@ -30,6 +30,8 @@ SCHEMA = (
 
 MAX_ATTEMPTS = 5
 """Times that one message is tried before the agent answers that it could not."""
+LONGEST_WAIT = 20.0
+"""Seconds between two tries, at most."""
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +53,8 @@ class AgentActor(Actor):
         self.status: AgentStatus = "idle"
         self.inbox: dict[str, ChannelMessage] = {}
         """Messages that still need handling, oldest first."""
+        self.recovered: set[str] = set()
+        """Messages that have been tried before, or may have been."""
         self._attempts: dict[str, int] = {}
         self._handling = False
 
@@ -69,6 +73,7 @@ class AgentActor(Actor):
             actor_id=self.spec.actor_id,
             channel_id=self.spec.channel_id,
             reload=self.load,
+            before_commit=self.before_commit,
             heard=self.heard,
         )
         self.outbox = Outbox(self, self.services, self.refused)
@@ -90,12 +95,16 @@ class AgentActor(Actor):
         )
         waiting = [(ChannelMessage.model_validate_json(r["json"]), r["attempts"]) for r in rows]
         self.inbox = {message.id: message for message, _ in waiting}
+        self.recovered = set(self.inbox)
         self._attempts = {message.id: attempts for message, attempts in waiting}
         if self.inbox and self.running:
             self.status = "working"
 
     async def begin(self) -> None:
         """Hook: runs at each start, after `load` and before any work goes on."""
+
+    def before_commit(self, change: Change) -> None:
+        """Hook: add what follows from the events in `change`."""
 
     def heard(self, events: list[Event]) -> None:
         """Hook: these events have been written and broadcast."""
@@ -121,18 +130,14 @@ class AgentActor(Actor):
         *,
         role: Literal["agent", "system"] = "agent",
         metadata: dict[str, Any] | None = None,
-        change: Change | None = None,
     ) -> None:
-        """Answer `message` and end its handling, in one transaction (`change`, if given).
+        """Answer `message` and end its handling, in one transaction.
 
         Safe to repeat: the second answer to a message is dropped.
         """
-        if change is not None:
-            self.put_reply(change, message.id, text, role=role, metadata=metadata)
-            return
         try:
-            async with self.event_log.change() as own:
-                self.put_reply(own, message.id, text, role=role, metadata=metadata)
+            async with self.event_log.change() as change:
+                self.put_reply(change, message.id, text, role=role, metadata=metadata)
         except DatabaseError:
             if not await self.answered(message.id):
                 raise
@@ -285,16 +290,25 @@ class AgentActor(Actor):
     async def _failed(self, message: ChannelMessage, error: Exception) -> None:
         attempts = self._attempts.get(message.id, 0) + 1
         self._attempts[message.id] = attempts
-        log.exception("message.failed", actor_id=self.spec.actor_id, message_id=message.id)
-        if attempts >= MAX_ATTEMPTS:
-            detail = error.detail if isinstance(error, GrowError) else "Something went wrong."
-            text = f"I could not handle this message. {detail} Please send it again later."
-            await self.reply(message, text, role="system")
+        self.recovered.add(message.id)
+        log.warning(
+            "message.failed",
+            actor_id=self.spec.actor_id,
+            message_id=message.id,
+            attempts=attempts,
+            exc_info=not isinstance(error, GrowError),
+        )
+        hopeless = isinstance(error, GrowError) and not error.retryable
+        if hopeless or attempts >= MAX_ATTEMPTS:
+            code = error.code if isinstance(error, GrowError) else "internal_error"
+            text = _apology(error, attempts)
+            await self.reply(message, text, role="system", metadata={"error": code})
             return
         await self.db.execute(
             "UPDATE inbox SET attempts = ? WHERE message_id = ?", attempts, message.id
         )
-        await asyncio.sleep(min(0.2 * 2**attempts, 5))
+        asked = error.extra.get("retry_after") if isinstance(error, GrowError) else None
+        await asyncio.sleep(min(max(0.2 * 2**attempts, asked or 0), LONGEST_WAIT))
 
     async def _handled(self, message: ChannelMessage) -> None:
         async with self.event_log.change() as change:
@@ -330,3 +344,14 @@ class AgentActor(Actor):
         )
         if message_id in self.inbox:
             self.mark_handled(change, message_id, busy=busy)
+
+
+def _apology(error: Exception, attempts: int) -> str:
+    if not isinstance(error, GrowError):
+        return (
+            "Something went wrong on my side, and trying again did not help. "
+            "Please send your message again later."
+        )
+    if not error.retryable:
+        return error.detail
+    return f"{error.detail} I tried {attempts} times. Please send your message again later."

@@ -85,13 +85,15 @@ class EventLog:
         actor_id: str,
         channel_id: str,
         reload: Callable[[], Awaitable[None]],
-        heard: Callable[[list[Event]], object] = lambda _events: None,
+        before_commit: Callable[[Change], object],
+        heard: Callable[[list[Event]], object],
     ) -> None:
         self.last_seq = 0
         self._actor = actor
         self._actor_id = actor_id
         self._channel_id = channel_id
         self._reload = reload
+        self._before_commit = before_commit
         self._heard = heard
         self._lock = asyncio.Lock()
         self._stale = False
@@ -116,6 +118,7 @@ class EventLog:
                 actor_id=self._actor_id, channel_id=self._channel_id, last_seq=self.last_seq
             )
             yield change
+            self._before_commit(change)
             if change.statements:
                 try:
                     await self._actor.db.batch(change.statements)

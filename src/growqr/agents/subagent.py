@@ -199,40 +199,40 @@ class SubAgent(AgentActor):
         return task.model_dump(mode="json")
 
     @action(concurrent=True)
-    async def task(self, id: str) -> dict[str, Any]:
+    async def task(self, task_id: str) -> dict[str, Any]:
         """Return one task of this agent, finished or not."""
-        return (await self._known(id)).model_dump(mode="json")
+        return (await self._known(task_id)).model_dump(mode="json")
 
     @action
-    async def pause(self, id: str) -> dict[str, Any]:
+    async def pause(self, task_id: str) -> dict[str, Any]:
         """Interrupt a task; its journal stays. Refused when it is finished."""
-        task = await self._unfinished(id)
+        task = await self._unfinished(task_id)
         if task.status != "paused":
             await self._pause(task, "Paused by you.")
-        return self.tasks[id].model_dump(mode="json")
+        return self.tasks[task_id].model_dump(mode="json")
 
     @action
-    async def resume(self, id: str) -> dict[str, Any]:
+    async def resume(self, task_id: str) -> dict[str, Any]:
         """Put a paused task back into the queue; it goes on from its journal."""
-        task = await self._unfinished(id)
+        task = await self._unfinished(task_id)
         if task.status == "paused":
             async with self.event_log.change() as change:
-                task = self.update(change, id, status="queued", reason=None)
+                task = self.update(change, task_id, status="queued", reason=None)
                 tasks.emit(change, "task.resumed", task)
                 self.note_status(change, "working")
             self._start_runs()
         return task.model_dump(mode="json")
 
     @action
-    async def cancel(self, id: str) -> dict[str, Any]:
+    async def cancel(self, task_id: str) -> dict[str, Any]:
         """End a task for good. Refused when it is completed or failed."""
-        known = await self._known(id)
+        known = await self._known(task_id)
         if known.status == "cancelled":
             return known.model_dump(mode="json")
-        await self._unfinished(id)
-        return (await self._finish(id, status="cancelled", reason="Cancelled by you.")).model_dump(
-            mode="json"
-        )
+        await self._unfinished(task_id)
+        return (
+            await self._finish(task_id, status="cancelled", reason="Cancelled by you.")
+        ).model_dump(mode="json")
 
     @action
     async def task_finished(self, task: Task) -> None:

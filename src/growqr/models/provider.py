@@ -1,0 +1,42 @@
+"""The Grow Agent's language model, as the settings name it."""
+
+from pydantic_ai.models import Model
+from pydantic_ai.models.anthropic import AnthropicModel
+from pydantic_ai.models.google import GoogleModel
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+from pydantic_ai.providers.anthropic import AnthropicProvider
+from pydantic_ai.providers.google import GoogleProvider
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from growqr.models.offline import OFFLINE_MODEL, offline_model
+from growqr.settings import ModelSettings
+
+
+def build_model(settings: ModelSettings) -> Model:
+    """Return the model to use; connects to nothing yet."""
+    key = settings.api_key.get_secret_value()
+    base_url = settings.base_url or None
+    match settings.provider:
+        case "offline":
+            return offline_model()
+        case "anthropic":
+            return AnthropicModel(
+                settings.name, provider=AnthropicProvider(api_key=key, base_url=base_url)
+            )
+        case "openai":
+            return OpenAIResponsesModel(
+                settings.name, provider=OpenAIProvider(api_key=key, base_url=base_url)
+            )
+        case "google":
+            return GoogleModel(
+                settings.name, provider=GoogleProvider(api_key=key, base_url=base_url)
+            )
+        case "openai-compatible":
+            # Local servers often want no key, but the client insists on some text.
+            provider = OpenAIProvider(api_key=key or "none", base_url=base_url)
+            return OpenAIChatModel(settings.name, provider=provider)
+
+
+def is_offline(model: Model) -> bool:
+    """Whether `model` is the built-in one that is no intelligence."""
+    return model.model_name == OFFLINE_MODEL
