@@ -10,11 +10,17 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from growqr.opencode.types import Snapshot, TooManyFiles, UnsafePath, WorkspaceFile
+from growqr.opencode.types import (
+    Snapshot,
+    TooManyFiles,
+    UnsafePath,
+    WorkspaceFailed,
+    WorkspaceFile,
+)
 
 SKIPPED_FOLDERS = frozenset(
     {".git", "node_modules", ".venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
@@ -137,6 +143,35 @@ def write_files(
             _write(folder, names, file, owner)
 
 
+def delete_files(root: Path, paths: Sequence[str]) -> None:
+    """Delete files below `root`; what is absent, or behind a link, is left alone.
+
+    Folders stay: an empty one is nothing to Git.
+
+    Raises:
+        UnsafePath: a path is absolute or leaves `root`.
+    """
+    plan = [_names(path) for path in paths]
+    with _opened(root) as folder:
+        for names in plan:
+            _delete(folder, names)
+
+
+def _delete(root: int, names: list[str]) -> None:
+    folder = os.dup(root)
+    try:
+        for name in names[:-1]:
+            child = os.open(name, _FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = child
+        os.unlink(names[-1], dir_fd=folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR):
+            raise
+    finally:
+        os.close(folder)
+
+
 def _write(root: int, names: list[str], file: WorkspaceFile, owner: int | None) -> None:
     folder = os.dup(root)
     try:
@@ -153,8 +188,11 @@ def _write(root: int, names: list[str], file: WorkspaceFile, owner: int | None) 
             # a rename replaces the name, so it writes through no link, hard or symbolic
             os.rename(temporary, names[-1], src_dir_fd=folder, dst_dir_fd=folder)
         except OSError as error:
-            os.unlink(temporary, dir_fd=folder)
-            raise UnsafePath(f"`{file.path}` can't be written: {error.strerror}.") from error
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=folder)
+            if error.errno in (errno.EISDIR, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise UnsafePath(f"`{file.path}` is a folder.") from error
+            raise WorkspaceFailed(f"`{file.path}` can't be written: {error.strerror}.") from error
     finally:
         os.close(folder)
 

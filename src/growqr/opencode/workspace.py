@@ -1,12 +1,13 @@
 """A workspace: the folder and the OpenCode server of one actor."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from growqr.opencode import files as workspace_files
+from growqr.opencode.line import Line
 from growqr.opencode.logs import WorkspaceLog
 from growqr.opencode.places import Place, Places
 from growqr.opencode.prompting import Conversation
@@ -29,20 +30,6 @@ from growqr.opencode.types import (
 )
 from growqr.opencode.watching import Watchers
 from growqr.settings import Settings
-
-
-class Line:
-    """How a workspace waits for its turn to run; `Workspaces` gives it."""
-
-    def __init__(
-        self,
-        take: Callable[[], Awaitable[None]],
-        give: Callable[[], None],
-        idle: Callable[["Workspace"], None],
-    ) -> None:
-        self.take = take
-        self.give = give
-        self.idle = idle
 
 
 class Workspace:
@@ -76,6 +63,7 @@ class Workspace:
         self._starting: asyncio.Task[Server] | None = None
         self._stopping = asyncio.Lock()
         self._prompts: dict[str, Conversation | None] = {}
+        self._aborted: set[str] = set()
         self._users = 0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -141,12 +129,15 @@ class Workspace:
                 self._set("busy")
                 conversation = Conversation(server, session_id, self._settings.sandbox)
                 self._prompts[session_id] = conversation
+                if session_id in self._aborted:
+                    await conversation.abort()
                 async with aclosing(conversation.run(text)) as turn:
                     async for progress in turn:
                         self._watchers.tell(SessionProgress(session_id, progress))
                         yield progress
         finally:
             del self._prompts[session_id]
+            self._aborted.discard(session_id)
             if not self._prompts and self._status.state == "busy":
                 self._set("idle")
 
@@ -166,8 +157,12 @@ class Workspace:
 
     async def abort(self, session_id: str) -> None:
         """Stop the session's turn, if one runs; its prompt ends with TurnFailed(aborted)."""
-        if self._server is not None:
-            await self._server.client.abort(session_id)
+        if session_id in self._prompts:
+            conversation = self._prompts[session_id]
+            if conversation is None:
+                self._aborted.add(session_id)  # it waits for the server to start
+            else:
+                await conversation.abort()
 
     async def files(self) -> list[WorkspaceFile]:
         """Return the regular files, sorted by path; no link is followed, no cache included.
@@ -195,6 +190,14 @@ class Workspace:
             self._limits,
             owner=self._place.uid,
         )
+
+    async def delete_files(self, paths: Sequence[str]) -> None:
+        """Delete files; what is absent or behind a link is left alone.
+
+        Raises:
+            UnsafePath: a path leaves the workspace.
+        """
+        await asyncio.to_thread(workspace_files.delete_files, self._place.files, paths)
 
     def logs(self, after: int = 0) -> list[LogLine]:
         """Return the kept log lines with a greater `seq`; the last 2,000 are kept."""
@@ -259,8 +262,8 @@ class Workspace:
             raise
         finally:
             self._starting = None
-        self._places.record(self._place, server.pid, server.stage)
         self._server = server
+        self._places.record(self._place, server.pid, server.stage)
         self._own(self._notice_end(server))
         self._set("ready")
         self._rest()
@@ -303,18 +306,18 @@ class Workspace:
             return
         self._cancel_idle()
         self._idle_timer = asyncio.get_running_loop().call_later(
-            self._settings.sandbox.idle_seconds, self.stop_if_idle, "it was idle"
+            self._settings.sandbox.idle_seconds, self._stop_if_idle, "it was idle"
         )
-        self._line.idle(self)
+        self._line.idle(self, self._stop_if_idle)
 
-    def stop_if_idle(self, reason: str) -> bool:
-        """Stop in the background unless somebody uses it; tells whether it does."""
+    def _stop_if_idle(self, reason: str) -> bool:
         if self._users or self._server is None:
             return False
         self._own(self._stop(reason, only_idle=True))
         return True
 
     def _cancel_idle(self) -> None:
+        self._line.in_use(self)
         if self._idle_timer is not None:
             self._idle_timer.cancel()
             self._idle_timer = None
