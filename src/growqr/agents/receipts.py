@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-MAX_COMMANDS = 50
-MAX_FILES = 50
+MAX_COMMANDS = 30
+MAX_FILES = 30
 MAX_OUTPUT_CHARS = 1_500
 MAX_CLAIM_CHARS = 4_000
 

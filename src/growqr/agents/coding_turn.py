@@ -1,0 +1,225 @@
+"""One coding task: files in, a prompt, what happens meanwhile, files out as one commit."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from growqr.agents import coding_files, journal
+from growqr.agents.job import TaskFailed, TaskJob
+from growqr.agents.receipts import MAX_COMMANDS, CommandRun, Receipt, text_of
+from growqr.events import TaskResult
+from growqr.git.forge import Author, CommitInfo
+from growqr.opencode.types import (
+    Asked,
+    Finished,
+    Progress,
+    Said,
+    SessionMissing,
+    Snapshot,
+    ToolFinished,
+    ToolStarted,
+    TurnFailed,
+    WorkspaceFailed,
+)
+from growqr.opencode.workspace import Workspace
+
+if TYPE_CHECKING:
+    from growqr.agents.coding import CodingAgent
+
+STANDING = (
+    "You work in your workspace folder, which has no network. Leave there the files that should "
+    "be kept: the platform commits them when you are done. Run what you write before you say "
+    "that it works."
+)
+CONTINUE = (
+    "Your work on this task was interrupted. Look at what is in the workspace, then continue "
+    "where you stopped. This is the task:"
+)
+MAX_INTERRUPTIONS = 6
+"""Times that one task is continued after crashes and pauses."""
+MAX_FAILURES = 2
+"""Times that a turn may end badly, for a reason that may pass, before the task fails."""
+
+
+class CodingTurn:
+    """One run of a coding task.
+
+    The journal holds `session`, `prompts` (how often it was prompted), `commands`, `claim` (set
+    once the model is done) and `result`; each is the point from which a crash goes on.
+    """
+
+    def __init__(self, agent: CodingAgent, job: TaskJob, workspace: Workspace) -> None:
+        self._agent = agent
+        self._job = job
+        self._workspace = workspace
+        self._commands = [CommandRun.model_validate(run) for run in job.saved("commands") or ()]
+        self._tools = 0
+
+    async def run(self) -> TaskResult:
+        """Do what is not done yet; raises TaskFailed and GrowError when it can't be done."""
+        result = self._job.saved("result")
+        if result is not None:
+            return TaskResult.model_validate(result)
+        if self._job.saved("claim") is None:
+            await self._agent.bring_in(self._workspace, afresh=not self._job.saved("prompts"))
+            await self._job.save("claim", await self._work())
+        return await self._deliver(str(self._job.saved("claim")))
+
+    async def _work(self) -> str:
+        """Prompt until the model is done; returns its last words."""
+        failures = 0
+        while True:
+            try:
+                return await self._prompt()
+            except SessionMissing:
+                # The workspace was rebuilt, and its sessions went with the old one.
+                await self._job.save("session", None)
+                reason = "The coding session was lost."
+            except (_TurnBroke, WorkspaceFailed) as error:
+                reason = error.detail
+            failures += 1
+            if failures >= MAX_FAILURES:
+                raise TaskFailed(f"{reason} What was written so far is kept in the workspace.")
+            await self._job.log("system", f"{reason} Trying once more.")
+
+    async def _prompt(self) -> str:
+        """Prompt once; raises _TurnBroke when trying again may help, TaskFailed when not."""
+        session_id = await self._session()
+        prompts = int(self._job.saved("prompts") or 0)
+        if prompts > MAX_INTERRUPTIONS:
+            raise TaskFailed("The work was interrupted too often. Please send it again.")
+        await self._job.save("prompts", prompts + 1)
+        parts = [self._job.task.prompt, STANDING]
+        if prompts:
+            parts.insert(0, CONTINUE)
+        # Leaving this block early, for a pause or a cancellation, aborts the turn inside.
+        async with aclosing(self._workspace.prompt(session_id, "\n\n".join(parts))) as turn:
+            async for progress in turn:
+                if isinstance(progress, Finished):
+                    return progress.text
+                if isinstance(progress, TurnFailed):
+                    if progress.retryable:
+                        raise _TurnBroke(progress.reason)
+                    raise TaskFailed(
+                        f"{progress.reason} What was written so far is kept in the workspace."
+                    )
+                await self._report(session_id, progress)
+        raise _TurnBroke("The coding session ended without a result.")
+
+    async def _session(self) -> str:
+        given = (self._job.task.model_extra or {}).get("session_id")
+        session_id = given or self._job.saved("session")
+        if session_id is None:
+            title = self._job.task.title
+            session_id = await self._workspace.create_session(title)
+            await self._agent.keep_session(session_id, title, self._job.task_id)
+            await self._job.save("session", session_id)
+        return str(session_id)
+
+    async def _report(self, session_id: str, progress: Progress) -> None:
+        job = self._job
+        if isinstance(progress, Said):
+            await job.log("agent", progress.text)
+        elif isinstance(progress, ToolStarted):
+            self._tools += 1
+            shown = f"$ {progress.title}" if progress.tool == "bash" else _words(progress)
+            await job.log("tool", shown)
+            # Nobody knows how many steps there will be: each brings it a bit nearer to the end.
+            await job.progress(0.9 - 0.8 * 0.85**self._tools, shown)
+        elif isinstance(progress, ToolFinished):
+            await self._tool_finished(progress)
+        elif isinstance(progress, Asked):
+            options = "\n".join(f"- {option}" for option in progress.options)
+            question = "\n\n".join(part for part in (progress.question, options) if part)
+            answer = await job.ask(question, key=f"{session_id}:{progress.id}")
+            await self._workspace.answer(session_id, progress.id, answer)
+
+    async def _tool_finished(self, tool: ToolFinished) -> None:
+        if tool.tool != "bash":
+            if tool.failed:
+                await self._job.log("error", tool.output)
+            return
+        if tool.output.strip():
+            await self._job.log("output", tool.output)
+        ending = "did not finish" if tool.exit_code is None else f"exit code {tool.exit_code}"
+        await self._job.log("tool", f"{tool.title}: {ending}")
+        run = CommandRun(
+            command=tool.title[:500], exit_code=tool.exit_code, output=tool.output[-4_000:]
+        )
+        self._commands = [*self._commands, run][-MAX_COMMANDS:]
+        await self._job.save("commands", [run.model_dump() for run in self._commands])
+
+    async def _deliver(self, claim: str) -> TaskResult:
+        """Commit what the work left, record it, and return the result with the receipt."""
+        snapshot = await self._workspace.snapshot()
+        known = await self._agent.known_files()
+        changes, refused = coding_files.outgoing(
+            snapshot.files, known=known, unread=snapshot.skipped
+        )
+        commit: CommitInfo | None = None
+        operation = f"task:{self._job.task_id}"
+        branch = f"task/{self._job.task_id}"
+        if changes:
+            spec = self._agent.spec
+            commit = await self._agent.services.commits.commit(
+                spec.repo,
+                actor=Author(spec.actor_id, spec.name, spec.capabilities),
+                kind="task",
+                scope="coding",
+                what=self._job.task.title,
+                changes=changes,
+                operation=operation,
+                task_id=self._job.task_id,
+                message_id=self._job.task.message_id,
+                also_branch=branch,
+            )
+            if commit.trailers.get("Operation") != operation:
+                commit = None  # the repository had it all already
+        return await self._record(snapshot, commit, branch, claim, refused)
+
+    async def _record(
+        self,
+        snapshot: Snapshot,
+        commit: CommitInfo | None,
+        branch: str,
+        claim: str,
+        refused: dict[str, str],
+    ) -> TaskResult:
+        receipt = Receipt(
+            commands=self._commands,
+            files=list(commit.paths) if commit else [],
+            left_out=snapshot.skipped | refused,
+            commit=commit.sha if commit else None,
+            branch=branch if commit else None,
+            claim=claim,
+        )
+        result = TaskResult(
+            summary=text_of(receipt),
+            repo_id=self._agent.spec.repo.id,
+            branch=receipt.branch,
+            commit=receipt.commit,
+        )
+        task_id = self._job.task_id
+        async with self._agent.event_log.change() as change:
+            if commit is not None:
+                change.emit(
+                    "memory.committed",
+                    {"sha": commit.sha, "paths": list(commit.paths), "branch": "main"},
+                    task_id=task_id,
+                )
+            self._agent.keep_known(change, coding_files.ids_of(snapshot.files))
+            journal.put(change, task_id, "result", result.model_dump(mode="json"))
+        return result
+
+
+class _TurnBroke(Exception):
+    """The turn ended badly, for a reason that may pass."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+def _words(tool: ToolStarted) -> str:
+    return f"{tool.tool} {tool.title}" if tool.title != tool.tool else tool.tool

@@ -1,0 +1,224 @@
+"""The quest agent: leads through predefined pathways."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field
+from pyrivet import ActionError, action
+
+from growqr.agents import journal, quest_runs, tasks
+from growqr.agents.eventlog import Change as LogChange
+from growqr.agents.job import TaskFailed, TaskJob
+from growqr.agents.quest_runs import Run
+from growqr.agents.quest_walk import QuestWalk
+from growqr.agents.quests import Quest, load_quests
+from growqr.agents.quests.schema import Goal
+from growqr.agents.quests.template import render
+from growqr.agents.subagent import MAX_UNFINISHED, SubAgent
+from growqr.events import ChannelMessage, Task, TaskResult, now
+from growqr.git.forge import Author, Change, CommitInfo
+from growqr.ids import derived_id
+
+_CANCEL = re.compile(
+    r"(please\s+)?(cancel|stop|quit|abort)(\s+(it|this|the)?\s*(quest|run)?)?[.!]?", re.I
+)
+_START = re.compile(
+    r"(please\s+)?(start|begin|run|do|launch)\s+(the\s+|a\s+|my\s+)?(?P<what>.+)", re.I
+)
+
+
+class StartQuest(BaseModel):
+    """A wish to start a quest; the same `run_id` starts it once."""
+
+    key: str = Field(max_length=64)
+    run_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    message_id: str | None = Field(None, max_length=64)
+    """The user's message that caused it."""
+
+
+class QuestAgent(SubAgent):
+    """A run of a quest is a task of this agent; several may wait for answers at once."""
+
+    schema = SubAgent.schema + quest_runs.SCHEMA
+    max_running = 4
+
+    async def run_task(self, job: TaskJob) -> TaskResult:
+        run = await quest_runs.find(self, job.task_id)
+        if run is None:
+            raise TaskFailed(
+                "The quest agent only does quests. Start one of them: " + ", ".join(load_quests())
+            )
+        return await QuestWalk(self, job, run).walk()
+
+    # Messages
+
+    async def on_message(self, message: ChannelMessage) -> None:
+        """The answer to the oldest open question; or `cancel`, `start KEY`; else a menu."""
+        waiting = self.waiting_task()
+        if _CANCEL.fullmatch(message.text.strip()):
+            await self._cancel_by(message, waiting)
+        elif waiting is not None:
+            await self.answer(waiting, message, None)
+        elif (quest := wanted_quest(message.text, load_quests())) is not None:
+            async with self.event_log.change() as change:
+                run_id = derived_id("qrn", message.id)
+                self._add(change, quest, run_id, self.task_of(message).requested_by, message.id)
+                self.mark_handled(change, message.id, busy=True)
+        else:
+            await self.reply(message, menu(load_quests()))
+
+    async def _cancel_by(self, message: ChannelMessage, waiting: Task | None) -> None:
+        # Which run is meant is recorded first, so that a repeat can't cancel another one.
+        chosen = (await journal.entries(self, message.id)).get("run")
+        if chosen is None:
+            task = waiting or next(iter(self.tasks.values()), None)
+            if task is None:
+                await self.reply(message, "No quest is running.\n\n" + menu(load_quests()))
+                return
+            chosen = task.id
+            async with self.event_log.change() as change:
+                journal.put(change, message.id, "run", chosen)
+        known = Task.model_validate(await self.task(chosen))
+        if not tasks.finished(known):
+            await self.cancel(chosen)
+        await self.reply(message, f"I cancelled “{known.title}”. What you answered is kept.")
+
+    # Actions
+
+    @action
+    async def start_quest(self, wish: StartQuest) -> dict[str, Any]:
+        """Start a run and return it; a repeat with the same `run_id` returns the run as it is."""
+        known = await quest_runs.find(self, wish.run_id)
+        if known is None:
+            quest = load_quests().get(wish.key)
+            if quest is None:
+                raise ActionError("not_found", f"There is no quest `{wish.key}`.")
+            if not self.running:
+                raise ActionError("agent_stopped", "This agent is stopped. Start it first.")
+            if len(self.tasks) >= MAX_UNFINISHED:
+                raise ActionError("too_many", f"{MAX_UNFINISHED} quests are open already.")
+            async with self.event_log.change() as change:
+                requester = self.spec.parent_id or self.spec.actor_id
+                self._add(change, quest, wish.run_id, requester, wish.message_id)
+        return await self.run(wish.run_id)
+
+    @action(concurrent=True)
+    async def runs(self) -> list[dict[str, Any]]:
+        """Return the newest runs, newest first."""
+        found = await quest_runs.newest(self)
+        return [quest_runs.view(run, task.status, task.reason) for run, task in found]
+
+    @action(concurrent=True)
+    async def run(self, run_id: str) -> dict[str, Any]:
+        """Return one run."""
+        run = await quest_runs.find(self, run_id)
+        if run is None or run.id != run_id:
+            raise ActionError("not_found", "No quest run of that id.")
+        task = Task.model_validate(await self.task(run.task_id))
+        return quest_runs.view(run, task.status, task.reason)
+
+    @action
+    async def cancel(self, id: str) -> dict[str, Any]:
+        """End a run for good; its file says so."""
+        known = Task.model_validate(await self.task(id))
+        run = await quest_runs.find(self, id)
+        if run is not None and not tasks.finished(known):
+            answers = _answers(run, await journal.entries(self, id))
+            changes = [quest_runs.progress_file(run, "cancelled", answers)]
+            await self.commit_run(run, changes, operation="cancelled", what="cancelled")
+        return await super().cancel(id)
+
+    # What a walk uses
+
+    async def commit_run(
+        self,
+        run: Run,
+        changes: Sequence[Change],
+        *,
+        operation: str,
+        what: str,
+        message_id: str | None = None,
+    ) -> CommitInfo:
+        """Commit what a step of a run made; once per run and operation."""
+        return await self.services.commits.commit(
+            self.spec.repo,
+            actor=Author(self.spec.actor_id, self.spec.name, self.spec.capabilities),
+            kind="quest",
+            scope=run.quest.key,
+            what=what,
+            changes=changes,
+            operation=f"{run.id}:{operation}",
+            task_id=run.task_id,
+            message_id=message_id,
+        )
+
+    def goal_file(self, run: Run, number: int, goal: Goal, values: Mapping[str, str]) -> Change:
+        """Return the file of the goal that a step sets."""
+        goal_id = derived_id("gol", run.id, str(number))
+        front = {
+            "id": goal_id,
+            "title": render(goal.title, values),
+            "status": "open",
+            "due": _day(render(goal.due, values)),
+            "created": run.started_on,
+            "source": f"quest {run.quest.key}",
+        }
+        head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
+        text = f"---\n{head}---\n\n# {front['title']}\n\n{render(goal.why, values)}\n"
+        return Change(f"goals/{goal_id}.md", text.encode())
+
+    def _add(
+        self, change: LogChange, quest: Quest, run_id: str, requester: str, message_id: str | None
+    ) -> None:
+        run = Run(run_id, derived_id("tsk", run_id), quest, now().date().isoformat())
+        quest_runs.add(change, run)
+        task = Task(
+            id=run.task_id,
+            actor_id=self.spec.actor_id,
+            agent=self.spec.name,
+            title=quest.title,
+            prompt=quest.description,
+            requested_by=requester,
+            message_id=message_id,
+        )
+        self.add_task(change, task)
+        change.emit("quest.started", quest_runs.view(run, task.status), task_id=task.id)
+
+
+def wanted_quest(text: str, quests: Mapping[str, Quest]) -> Quest | None:
+    """Return the quest that a message names: its key or title, alone or after `start`."""
+    text = text.strip()
+    started = _START.fullmatch(text)
+    said = _plain(started["what"] if started else text)
+    for quest in quests.values():
+        if said in (_plain(quest.key), _plain(quest.title)):
+            return quest
+    return None
+
+
+def menu(quests: Mapping[str, Quest]) -> str:
+    """Return what there is to start, and how."""
+    lines = [
+        f"- `{quest.key}`: **{quest.title}**. {quest.description}" for quest in quests.values()
+    ]
+    return "\n".join(["These quests are here. To begin, write `start` and a name.", "", *lines])
+
+
+def _plain(text: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", " ", text.casefold()).split()
+    return " ".join(word for word in words if word not in ("quest", "the"))
+
+
+def _day(text: str) -> str | None:
+    found = re.search(r"\b\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\b", text)
+    return found[0] if found else None
+
+
+def _answers(run: Run, entries: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        step.name: entries[f"ask:{number}"]["text"]
+        for number, step in enumerate(run.quest.steps)
+        if step.name is not None and f"ask:{number}" in entries
+    }
