@@ -2,25 +2,31 @@
 
 import os
 import secrets
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 
-def own_secret(folder: Path, name: str) -> str:
-    """Return the secret `name`, made on first use: 256 random bits as URL-safe text.
+def _random_text() -> str:
+    return secrets.token_urlsafe(32)
 
-    The folder has mode 0700 and the file 0600. Two processes that race agree on one value.
+
+def own_secret(folder: Path, name: str, make: Callable[[], str] = _random_text) -> str:
+    """Return the secret `name`, made on first use: 256 random bits as URL-safe text, or `make()`.
+
+    The folder has mode 0700 and the file 0600. Those who race agree on one value.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / name
-    draft = folder / f".{name}.{os.getpid()}"
     if not path.exists():
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(32))
+        handle, draft = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+        with os.fdopen(handle, "w") as file:
+            file.write(make())
         try:
             # A link appears whole or not at all, and fails where another was faster.
             os.link(draft, path)
         except FileExistsError:
             pass
         finally:
-            draft.unlink()
+            os.unlink(draft)  # noqa: PTH108 (mkstemp gives text)
     return path.read_text()

@@ -25,6 +25,7 @@ from growqr.api.routes import (
 )
 from growqr.api.services import Services
 from growqr.api.web import mount_web_app
+from growqr.settings import Limits
 
 _DESCRIPTION = """One durable Grow Agent per person: it remembers in Git, delegates, and codes in
 a sandbox. Errors are `application/problem+json` with a stable `code`. Somebody else's thing
@@ -32,9 +33,11 @@ answers 404, exactly like a missing one."""
 
 
 def create_api(
-    services: Services, *, static_dir: Path | None = None, git_app: ASGIApp | None = None
+    services: Services | None, *, static_dir: Path | None = None, git_app: ASGIApp | None = None
 ) -> FastAPI:
     """Return the application; it opens and closes nothing: who made `services` does.
+
+    Without `services` it can't answer requests, but its OpenAPI document is whole.
 
     `static_dir` is the folder of the built web app, None when there is none. `git_app` serves
     clone and push below `/git/{repo_id}/{name}.git/`.
@@ -67,6 +70,7 @@ def create_api(
     ):
         app.include_router(part.router)
     mount_web_app(app, static_dir)
-    app.add_middleware(BodyLimits, max_bytes=services.settings.limits.body_bytes)
+    limits = services.settings.limits if services is not None else Limits()
+    app.add_middleware(BodyLimits, max_bytes=limits.body_bytes)
     app.add_middleware(Observe, registry=app.state.metrics)
     return app

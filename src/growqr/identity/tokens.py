@@ -1,7 +1,6 @@
 """Access tokens: short-lived, signed with a key of this installation."""
 
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from joserfc.jwk import OKPKey
 
 from growqr.errors import Unauthenticated
 from growqr.identity.principal import Principal
+from growqr.secret_files import own_secret
 
 _ALGORITHM = "Ed25519"
 _ISSUER = "growqr"
@@ -51,20 +51,8 @@ class TokenService:
 
         Two processes that start at once end up with the same key.
         """
-        path = secrets / "access-token-key.json"
-        secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            key = OKPKey.generate_key("Ed25519")
-            draft = path.with_name(f"{path.name}.{os.getpid()}")
-            draft.touch(mode=0o600)
-            draft.write_text(json.dumps(key.as_dict(private=True)))
-            try:
-                os.link(draft, path)  # fails when somebody was first, and never shows half a key
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        return cls(OKPKey.import_key(json.loads(path.read_text())), lifetime)
+        text = own_secret(secrets, "access-token-key.json", _new_key)
+        return cls(OKPKey.import_key(json.loads(text)), lifetime)
 
     def issue(self, user: Principal) -> AccessToken:
         """Return a token that says who `user` is."""
@@ -96,3 +84,7 @@ class TokenService:
         """Return the public key as a JSON Web Key Set, for others that verify our tokens."""
         public = self._key.as_dict(private=False)
         return {"keys": [{**public, "kid": self._key_id, "alg": _ALGORITHM, "use": "sig"}]}
+
+
+def _new_key() -> str:
+    return json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True))

@@ -1,0 +1,158 @@
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from growqr.db.engine import Database
+from growqr.db.tables import RefreshToken, User
+from growqr.identity.accounts import (
+    REUSE_GRACE,
+    Accounts,
+    EmailInvalid,
+    EmailTaken,
+    Login,
+    LoginFailed,
+    RefreshRefused,
+)
+from growqr.identity.attempts import Attempts, TooManyAttempts
+from growqr.identity.passwords import Passwords
+from growqr.identity.tokens import TokenService
+
+pytestmark = pytest.mark.anyio
+
+PASSWORD = "correct horse battery"
+
+
+async def register(accounts: Accounts, email: str = "Ada@Example.org") -> Login:
+    return await accounts.register(email=email, password=PASSWORD, name="Ada", address="192.0.2.1")
+
+
+async def log_in(accounts: Accounts, email: str, password: str = PASSWORD) -> Login:
+    return await accounts.login(email=email, password=password, address="192.0.2.1")
+
+
+async def test_register_then_log_in_whatever_the_case(
+    accounts: Accounts, tokens: TokenService, db: Database
+) -> None:
+    made = await register(accounts)
+    again = await log_in(accounts, "ADA@example.org")
+    assert made.user == again.user == tokens.verify(again.token)
+    async with db.session() as session:
+        stored = (await session.scalars(select(User))).one()
+    assert stored.email == "ada@example.org"
+    assert stored.password_hash is not None
+    assert stored.password_hash.startswith("$argon2id$")
+
+
+async def test_an_address_registers_once_even_at_once(accounts: Accounts, db: Database) -> None:
+    results = await asyncio.gather(register(accounts), register(accounts), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["EmailTaken", "Login"]
+    with pytest.raises(EmailTaken):
+        await register(accounts, "ADA@EXAMPLE.ORG")
+    async with db.session() as session:
+        assert len((await session.scalars(select(User))).all()) == 1
+
+
+async def test_not_an_address_is_refused(accounts: Accounts) -> None:
+    with pytest.raises(EmailInvalid):
+        await register(accounts, "nobody at example")
+
+
+async def test_wrong_password_and_unknown_address_look_the_same(accounts: Accounts) -> None:
+    await register(accounts)
+    said = set()
+    for email in ("ada@example.org", "eve@example.org", "no address"):
+        with pytest.raises(LoginFailed) as caught:
+            await log_in(accounts, email, "wrong password")
+        said.add((caught.value.detail, caught.value.code))
+    assert len(said) == 1
+
+
+async def test_failures_lock_one_account_for_one_address(accounts: Accounts) -> None:
+    await register(accounts)
+    for _ in range(3):
+        with pytest.raises(LoginFailed):
+            await log_in(accounts, "ada@example.org", "wrong password")
+    with pytest.raises(TooManyAttempts):
+        await log_in(accounts, "ada@example.org")
+    elsewhere = await accounts.login(
+        email="ada@example.org", password=PASSWORD, address="192.0.2.2"
+    )
+    assert elsewhere.user.email == "ada@example.org"
+
+
+async def test_registrations_from_one_address_are_limited(accounts: Accounts) -> None:
+    for number in range(5):
+        await register(accounts, f"{number}@example.org")
+    with pytest.raises(TooManyAttempts):
+        await register(accounts, "6@example.org")
+
+
+async def test_refresh_rotates(accounts: Accounts, tokens: TokenService) -> None:
+    first = await register(accounts)
+    second = await accounts.refresh(first.refresh_token)
+    third = await accounts.refresh(second.refresh_token)
+    assert len({first.refresh_token, second.refresh_token, third.refresh_token}) == 3
+    assert tokens.verify(third.token) == first.user
+
+
+async def test_two_tabs_may_refresh_at_once(accounts: Accounts) -> None:
+    first = await register(accounts)
+    one, two = await asyncio.gather(
+        accounts.refresh(first.refresh_token), accounts.refresh(first.refresh_token)
+    )
+    assert one.refresh_token != two.refresh_token
+
+
+async def test_late_reuse_revokes_the_whole_login_and_no_other(
+    accounts: Accounts, db: Database
+) -> None:
+    stolen = await register(accounts)
+    other = await log_in(accounts, "ada@example.org")
+    newest = await accounts.refresh(stolen.refresh_token)
+    long_ago = datetime.now(UTC) - REUSE_GRACE - timedelta(seconds=1)
+    async with db.session() as session:
+        await session.execute(
+            update(RefreshToken).where(RefreshToken.used_at.is_not(None)).values(used_at=long_ago)
+        )
+    for token in (stolen.refresh_token, newest.refresh_token):
+        with pytest.raises(RefreshRefused):
+            await accounts.refresh(token)
+    assert (await accounts.refresh(other.refresh_token)).user == other.user
+
+
+async def test_expired_unknown_and_logged_out_tokens_are_refused(
+    accounts: Accounts, db: Database
+) -> None:
+    gone = await register(accounts)
+    await accounts.logout(gone.refresh_token)
+    await accounts.logout("grt_unknown")
+    expired = await log_in(accounts, "ada@example.org")
+    async with db.session() as session:
+        await session.execute(
+            update(RefreshToken).values(expires_at=datetime.now(UTC) - timedelta(seconds=1))
+        )
+    for token in (gone.refresh_token, expired.refresh_token, "grt_unknown"):
+        with pytest.raises(RefreshRefused):
+            await accounts.refresh(token)
+
+
+async def test_the_same_password_typed_differently_matches(passwords: Passwords) -> None:
+    stored = await passwords.hash("Zürich am See")
+    assert await passwords.matches(stored, "Zu\u0308rich am See")
+    assert not await passwords.matches(stored, "Zurich am See")
+    assert not await passwords.matches(None, "nobody has this password")
+
+
+def test_attempts_come_back_after_their_time() -> None:
+    now = 100.0
+    attempts = Attempts(2, 60, clock=lambda: now)
+    attempts.count("a")
+    attempts.count("a")
+    with pytest.raises(TooManyAttempts) as caught:
+        attempts.check("a")
+    assert caught.value.extra["retry_after"] == 60
+    attempts.check("b")
+    now += 61
+    attempts.check("a")
