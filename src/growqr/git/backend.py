@@ -1,0 +1,211 @@
+"""One `git http-backend` process per request, with nothing of our environment.
+
+It speaks CGI (RFC 3875): the request in the environment and on stdin, the answer on stdout.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from growqr.errors import Unavailable
+
+MAX_PROCESSES = 16
+MAX_SECONDS = 900.0
+"""Wall time of one clone or push."""
+QUEUE_SECONDS = 20.0
+"""How long a request waits while MAX_PROCESSES are busy."""
+_GRACE_SECONDS = 3.0
+_CHUNK = 64 * 1024
+_MAX_STDERR = 4096
+_PASSED = ("content-type", "cache-control", "expires", "pragma")
+
+Start = Callable[[int, Mapping[str, str]], Awaitable[None]]
+Chunk = Callable[[bytes], Awaitable[None]]
+
+
+class BackendBusy(Unavailable):
+    """Too many clones and pushes at once."""
+
+    code = "git_busy"
+
+
+class BackendFailed(Exception):
+    """`git http-backend` is missing, ended without an answer, or took too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitRequest:
+    """A request that has been let in."""
+
+    repo_id: str
+    method: str
+    what: str
+    """`info/refs` or the service."""
+    service: str
+    protocol: str
+    """`version=2` and the like, or empty."""
+
+
+class Backend:
+    """Runs `git http-backend` on the repositories in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._slots = asyncio.Semaphore(MAX_PROCESSES)
+
+    async def run(
+        self, request: GitRequest, body: AsyncGenerator[bytes, None], start: Start, chunk: Chunk
+    ) -> None:
+        """Answer one request; returns when git has ended.
+
+        `body` yields its last piece, then `b""`, and goes on to wait: what it raises (the client
+        has gone, the body is too large) ends git and reaches the caller.
+
+        Raises:
+            BackendBusy, BackendFailed
+        """
+        try:
+            async with asyncio.timeout(QUEUE_SECONDS):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise BackendBusy("too many clones and pushes at once; try again") from None
+        try:
+            with tempfile.TemporaryDirectory(prefix="growqr-git-") as home:
+                await self._run(request, body, start, chunk, Path(home))
+        finally:
+            self._slots.release()
+
+    async def _run(
+        self,
+        request: GitRequest,
+        body: AsyncGenerator[bytes, None],
+        start: Start,
+        chunk: Chunk,
+        home: Path,
+    ) -> None:
+        git = shutil.which("git")
+        if git is None:
+            raise BackendFailed("git is not installed")
+        process = await asyncio.create_subprocess_exec(
+            git,
+            "http-backend",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self._environment(request, git, home),
+            cwd=home,
+            start_new_session=True,  # its children end with it
+            limit=_CHUNK,
+        )
+        feeding = asyncio.ensure_future(_feed(process, body))
+        errors = asyncio.ensure_future(_drain(process))
+        answering = asyncio.ensure_future(_answer(process, start, chunk))
+        try:
+            async with asyncio.timeout(MAX_SECONDS):
+                # Feeding only ever ends by raising: the client has gone, or sent too much.
+                await asyncio.wait({feeding, answering}, return_when=asyncio.FIRST_COMPLETED)
+                if feeding.done():
+                    feeding.result()
+                if not await answering:
+                    stderr = await errors
+                    raise BackendFailed(stderr.decode(errors="replace") or "no answer")
+        except TimeoutError:
+            raise BackendFailed(f"took longer than {MAX_SECONDS:.0f} s") from None
+        finally:
+            for task in (feeding, answering, errors):
+                task.cancel()
+            await _end(process)
+            await asyncio.gather(feeding, answering, errors, return_exceptions=True)
+
+    def _environment(self, request: GitRequest, git: str, home: Path) -> dict[str, str]:
+        repository = self._folder / f"{request.repo_id}.git"
+        info = request.what == "info/refs"
+        environment = {
+            "PATH": f"{Path(git).parent}:{os.defpath}",
+            "LC_ALL": "C",
+            "HOME": str(home),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": str(repository),
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_PROJECT_ROOT": str(self._folder),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": f"/{request.repo_id}.git/{request.what}",
+            "QUERY_STRING": f"service={request.service}" if info else "",
+            "REQUEST_METHOD": request.method,
+            "CONTENT_TYPE": "" if info else f"application/x-{request.service}-request",
+            "REMOTE_USER": "grow",
+            "GATEWAY_INTERFACE": "CGI/1.1",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+        }
+        if request.protocol:
+            environment["GIT_PROTOCOL"] = request.protocol
+        return environment
+
+
+async def _feed(process: asyncio.subprocess.Process, body: AsyncGenerator[bytes, None]) -> None:
+    """Pass the body on, then keep watching the client; ends only by raising."""
+    assert process.stdin is not None
+    open_ = True
+    async with aclosing(body) as pieces:
+        async for data in pieces:
+            if not open_:
+                continue
+            if not data:
+                process.stdin.close()
+                open_ = False
+                continue
+            # git may answer (a refusal) and stop reading before it has read everything.
+            try:
+                process.stdin.write(data)
+                await process.stdin.drain()
+            except (BrokenPipeError, ConnectionResetError):
+                open_ = False
+
+
+async def _drain(process: asyncio.subprocess.Process) -> bytes:
+    """The first part of what git says on stderr; the rest is thrown away."""
+    assert process.stderr is not None
+    kept = b""
+    while data := await process.stderr.read(_CHUNK):
+        kept += data[: _MAX_STDERR - len(kept)]
+    return kept
+
+
+async def _answer(process: asyncio.subprocess.Process, start: Start, chunk: Chunk) -> bool:
+    """Pass the answer on; False when there is none."""
+    assert process.stdout is not None
+    try:
+        head = await process.stdout.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        return False
+    fields = dict(line.split(": ", 1) for line in head.decode("latin-1").split("\r\n") if line)
+    headers = {name.lower(): value for name, value in fields.items()}
+    status = int(headers.get("status", "200").split(" ", 1)[0])
+    await start(status, {name: headers[name] for name in _PASSED if name in headers})
+    while data := await process.stdout.read(_CHUNK):
+        await chunk(data)
+    await process.wait()
+    return True
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End git and its children: politely first, so that it removes its lock files."""
+    if process.stdin is not None:
+        process.stdin.close()
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        if process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                await process.wait()
