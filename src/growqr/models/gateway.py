@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from growqr.models.offline_coding import answer, answer_stream
 from growqr.models.upstream import OFFLINE_MODEL, Upstream
@@ -247,29 +248,42 @@ class _Caller:
         except BaseException:
             self._under_way -= 1
             raise
-        return StreamingResponse(
-            self._relay(incoming),
-            status_code=incoming.status_code,
-            headers={
-                name: incoming.headers[name] for name in _ANSWER_HEADERS if name in incoming.headers
-            },
-        )
+        return _Relayed(incoming, self._done)
 
-    async def _relay(self, incoming: httpx.Response) -> AsyncIterator[bytes]:
-        meter = _Meter()
+    def _done(self, meter: "_Meter") -> None:
+        self._under_way -= 1
+        self._usage.input_tokens += meter.input_tokens
+        self._usage.output_tokens += meter.output_tokens
+
+
+class _Relayed(StreamingResponse):
+    """The provider's answer, passed on chunk by chunk; `done` is called however it ends."""
+
+    def __init__(self, incoming: httpx.Response, done: Callable[["_Meter"], None]) -> None:
+        passed = {
+            name: incoming.headers[name] for name in _ANSWER_HEADERS if name in incoming.headers
+        }
+        self._incoming = incoming
+        self._done = done
+        self._meter = _Meter()
+        super().__init__(self._chunks(), status_code=incoming.status_code, headers=passed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            async for chunk in incoming.aiter_raw():
-                meter.read(chunk)
+            await super().__call__(scope, receive, send)
+        finally:
+            self._done(self._meter)
+            await self._incoming.aclose()
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._incoming.aiter_raw():
+                self._meter.read(chunk)
                 yield chunk
         except httpx.HTTPError as error:
             # the head is sent: breaking off is the only way left to say it
             _log.warning("gateway.upstream_broke_off", error=type(error).__name__)
             raise
-        finally:
-            self._under_way -= 1
-            self._usage.input_tokens += meter.input_tokens
-            self._usage.output_tokens += meter.output_tokens
-            await incoming.aclose()
 
 
 class _Meter:

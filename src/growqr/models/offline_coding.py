@@ -18,6 +18,8 @@ LABEL = "(offline model)"
 _WORKSPACE = "/workspace"
 _SHOWN_CHARS = 2000
 _FAILED = re.compile(r"\[exit code (\d+)\]\s*$")
+_NOT_RUN = ("The user has specified a rule", "The arguments provided", "Tool execution aborted")
+_TIMED_OUT = "terminated command after exceeding timeout"
 _FENCE = re.compile(r"^(?P<marks>`{3,}|~{3,})(?P<info>[^`\n]*)$")
 _RUN = re.compile(r"^\s*(?:[-*]\s+|\d+\.\s+)?`?run:\s*(?P<command>[^`\n]+?)`?\s*$", re.IGNORECASE)
 _FILE = re.compile(
@@ -71,7 +73,8 @@ def next_message(request: Mapping[str, Any]) -> dict[str, Any]:
     if not steps:
         return _say(_CANNOT)
     results = [_text(message) for message in since if message.get("role") == "tool"]
-    problem = next((i for i, text in enumerate(results[: len(steps)]) if _is_failure(text)), None)
+    pairs = zip(steps, results, strict=False)
+    problem = next((i for i, pair in enumerate(pairs) if _is_failure(*pair)), None)
     if problem is not None:
         return _say(_report(steps, results[: problem + 1], failed=True))
     if len(results) < len(steps):
@@ -168,8 +171,11 @@ def _is_inside(path: str) -> bool:
     return ".." not in path.split("/")
 
 
-def _is_failure(result: str) -> bool:
-    return bool(_FAILED.search(result)) or result.startswith(("Error", "The user "))
+def _is_failure(step: Step, result: str) -> bool:
+    if isinstance(step, WriteFile):
+        return not result.startswith("Wrote file")
+    cut_short = _TIMED_OUT in result[-600:]
+    return cut_short or bool(_FAILED.search(result)) or result.startswith(_NOT_RUN)
 
 
 def _call(step: Step, number: int) -> dict[str, Any]:

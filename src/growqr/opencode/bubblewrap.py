@@ -12,6 +12,7 @@ process limit and the separation between two workspaces' files rest on the names
 import asyncio
 import contextlib
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -70,9 +71,11 @@ class BubblewrapSandbox:
                     pass_fds=[*files.numbers, listening.fileno()],
                     start_new_session=True,
                 )
-        except BaseException:
+        except BaseException as error:
             stage.remove()
             await cgroups.remove()
+            if isinstance(error, OSError):
+                raise SandboxUnavailable(f"The sandbox did not start: {error}.") from error
             raise
         return BubblewrapRunning(process, stage, cgroups)
 
@@ -91,6 +94,10 @@ class BubblewrapRunning:
         self.control = stage.control
         self.stage = stage.folder
         self.output = process.stdout
+        self.notes = [
+            f"This host gives no control group for {what}: only per-process limits hold."
+            for what in cgroups.missing
+        ]
 
     async def wait(self) -> int:
         return await self._process.wait()
@@ -143,8 +150,9 @@ class _Stage:
             "home": spec.root / "home",
             "model.sock": spec.model_socket,
             "opencode": spec.opencode,
-            "rg": find_program("rg", "ripgrep"),
         }
+        if ripgrep := shutil.which("rg"):
+            sources["rg"] = Path(ripgrep).resolve()
         # a Unix socket's path has at most 108 bytes: the data folder's may be longer
         stage = cls(Path(tempfile.mkdtemp(prefix=_STAGE_PREFIX)), sources, private=private)
         stage.folder.chmod(0o711)
@@ -159,6 +167,9 @@ class _Stage:
     def source(self, name: str) -> str:
         """Where bubblewrap finds this part."""
         return str(self.folder / name if self._private else self._sources[name])
+
+    def has(self, name: str) -> bool:
+        return name in self._sources
 
     @property
     def mounts(self) -> Iterator[str]:
@@ -203,6 +214,7 @@ def _launcher(spec: SandboxSpec, stage: _Stage, cgroups: Cgroups, *, as_root: bo
         str(spec.uid) if as_root else "",
         " ".join(map(str, cgroups.procs)),
         str(spec.max_processes),
+        str(spec.memory_bytes * 4 // 1024 if "memory" in cgroups.missing else ""),
         *stage.mounts,
         "--",
     ]
@@ -250,7 +262,7 @@ def _arguments(spec: SandboxSpec, stage: _Stage, files: _Files) -> Sequence[str]
         *("--size", str(_TMP_BYTES), "--perms", "1777", "--tmpfs", "/tmp"),  # noqa: S108
         *("--size", str(_SHM_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108
         *("--ro-bind", stage.source("opencode"), "/opt/bin/opencode"),
-        *("--ro-bind", stage.source("rg"), "/opt/bin/rg"),
+        *(("--ro-bind", stage.source("rg"), "/opt/bin/rg") if stage.has("rg") else ()),
         *("--perms", "0444", "--file", files.add(relay), "/opt/relay.py"),
         *("--perms", "0555", "--file", files.add(shell), "/opt/sh/bash"),
         # without this file OpenCode tries to write it, and answers nothing when it can't

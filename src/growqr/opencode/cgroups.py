@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
+_ESSENTIAL = {
+    "memory": {"memory.max", "memory.limit_in_bytes"},
+    "processes": {"pids.max"},
+}
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,8 @@ class Cgroups:
     """The groups made for one sandbox; empty when the host gives none."""
 
     folders: Sequence[Path]
+    missing: Sequence[str] = ()
+    """Limits that this host did not take: `memory`, `processes`."""
 
     @property
     def procs(self) -> list[Path]:
@@ -55,6 +61,7 @@ def make_cgroups(
             root / "pids" / f"growqr_{name}": {"pids.max": str(max_processes)},
         }
     made: list[Path] = []
+    written: set[str] = set()
     for folder, limits in wanted.items():
         try:
             folder.mkdir(exist_ok=True)
@@ -64,9 +71,11 @@ def make_cgroups(
         for file, value in limits.items():
             try:
                 (folder / file).write_text(value)
+                written.add(file)
             except OSError:
                 continue  # a kernel without swap accounting, for one
-    return Cgroups(made)
+    missing = [word for word, files in _ESSENTIAL.items() if not written & files]
+    return Cgroups(made, missing)
 
 
 def _enable(*parents: Path) -> None:

@@ -1,6 +1,7 @@
 """Carries one prompt through a server: send it, follow its events, keep its limits."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from growqr.settings import SandboxSettings
 _QUEUE = 256
 _RECONNECTS = 3
 _RECONNECT_SECONDS = 1.0
+_WIND_DOWN_SECONDS = 10.0
+_ABORTED = TurnFailed("The work was stopped.", retryable=False, aborted=True)
 
 Event = Mapping[str, Any]
 
@@ -27,18 +30,23 @@ class Conversation:
         self._session_id = session_id
         self._settings = settings
         self._seconds_left = settings.task_seconds
+        self._sent = False
+        self._aborting = False
         self.turn = Turn(session_id, "")
 
     async def run(self, text: str) -> AsyncGenerator[Progress, None]:
         """Send the prompt and yield its progress; the last one is Finished or TurnFailed."""
         stream = _Stream(self._client)
-        sent = False
         try:
+            if self._aborting:
+                yield _ABORTED
+                return
             await stream.open()
             newest = await self._client.messages(self._session_id, limit=1)
             self.turn = Turn(self._session_id, _last_id(newest))
+            self._sent = True
             await self._client.prompt(self._session_id, text)
-            sent = True
+            steps = 0
             while not self.turn.ended:
                 try:
                     event = await self._next(stream)
@@ -47,28 +55,35 @@ class Conversation:
                         yield progress
                     continue
                 if event is None:
-                    yield await self._give_up(
-                        f"The work took longer than {self._settings.task_seconds:.0f} s."
-                    )
+                    yield await self._give_up(stream, self._too_long())
                     return
                 for progress in self.turn.feed(event):
                     yield progress
                 while self.turn.refusals:
                     await self._client.refuse(self.turn.refusals.pop())
                 if self.turn.steps > self._settings.max_steps:
-                    yield await self._give_up(
-                        f"The model did not finish in {self._settings.max_steps} steps."
-                    )
+                    reason = f"The model did not finish in {self._settings.max_steps} steps."
+                    yield await self._give_up(stream, TurnFailed(reason, retryable=False))
                     return
+                if self._aborting and self.turn.steps > steps:
+                    await self._client.abort(self._session_id)  # it came before the turn began
+                steps = self.turn.steps
         except GrowError as error:
-            if not sent:
+            if not self._sent:
                 raise
-            self.turn.ended = True
             yield TurnFailed(error.detail, retryable=error.retryable)
         finally:
+            if self._sent and not self.turn.ended and not self._server.ended.is_set():
+                await self._wind_down(stream)
             await stream.close()
-            if sent and not self.turn.ended and not self._server.ended.is_set():
-                await self._client.abort(self._session_id)
+
+    async def abort(self) -> None:
+        """Stop the turn, whether it began or not; `run` then ends with TurnFailed(aborted)."""
+        self._aborting = True
+        self._seconds_left = min(self._seconds_left, _WIND_DOWN_SECONDS)
+        if self._sent:
+            self.turn.questions.clear()
+            await self._client.abort(self._session_id)
 
     async def _next(self, stream: "_Stream") -> Event | None:
         """Return the next event, or None when the time is up; waiting for people is free."""
@@ -105,10 +120,25 @@ class Conversation:
                 continue
         raise WorkspaceFailed("The connection to OpenCode broke and did not come back.")
 
-    async def _give_up(self, reason: str) -> Progress:
+    def _too_long(self) -> TurnFailed:
+        if self._aborting:
+            return _ABORTED
+        seconds = self._settings.task_seconds
+        return TurnFailed(f"The work took longer than {seconds:.0f} s.", retryable=False)
+
+    async def _give_up(self, stream: "_Stream", failure: TurnFailed) -> Progress:
+        await self._wind_down(stream)
+        return failure
+
+    async def _wind_down(self, stream: "_Stream") -> None:
+        """Abort the turn and wait for its end, so that none of it shows up in the next one."""
+        with contextlib.suppress(GrowError, TimeoutError):
+            async with asyncio.timeout(_WIND_DOWN_SECONDS):
+                await self._client.abort(self._session_id)
+                while not self.turn.ended:
+                    for _ in self.turn.feed(await stream.next()):
+                        pass
         self.turn.ended = True
-        await self._client.abort(self._session_id)
-        return TurnFailed(reason, retryable=False)
 
 
 class _Stream:

@@ -1,7 +1,7 @@
 """The port to what locks an OpenCode server in: bubblewrap here, containers elsewhere."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,6 +46,10 @@ class Running(Protocol):
     @property
     def output(self) -> asyncio.StreamReader:
         """What the server prints, both streams."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Limits that this host could not give, in words for the log."""
 
     async def wait(self) -> int:
         """Wait for the end; returns the exit code, negative for a signal."""

@@ -64,6 +64,8 @@ class Server:
             )
         )
         server = cls(running, OpenCodeClient(running.control, password), log)
+        for note in running.notes:
+            log.add(note)
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await server._ready(read_only=spec.read_only)

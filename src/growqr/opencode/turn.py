@@ -66,10 +66,11 @@ class Turn:
             yield from self._question(data)
         elif kind == "permission.asked":
             self.refusals.append(_string(data.get("id")))
-        elif data.get("sessionID") == self._session_id and self._begun:
+        elif data.get("sessionID") == self._session_id:
             if kind == "session.error":
+                self._begun = True  # it can fail before it has a message
                 self._error = _failure(_object(data.get("error")))
-            elif kind == "session.idle":
+            elif kind == "session.idle" and self._begun:
                 yield self._end()
 
     def catch_up(self, messages: list[Mapping[str, Any]]) -> Iterator[Progress]:

@@ -3,10 +3,11 @@
 import asyncio
 
 from growqr.opencode.bubblewrap import BubblewrapSandbox
+from growqr.opencode.line import Line
 from growqr.opencode.places import Places
 from growqr.opencode.sandbox import Gateway, Sandbox
 from growqr.opencode.types import SandboxUnavailable, WorkspaceSpec
-from growqr.opencode.workspace import Line, Workspace
+from growqr.opencode.workspace import Workspace
 from growqr.settings import Settings
 
 
@@ -29,8 +30,7 @@ class Workspaces:
         self._sandbox = sandbox or BubblewrapSandbox()
         self._places = Places(settings.data_dir, settings.sandbox.first_uid)
         self._workspaces: dict[str, Workspace] = {}
-        self._free = asyncio.Semaphore(settings.sandbox.max_running)
-        self._waiting = 0
+        self._line = Line(settings.sandbox.max_running)
         self._opening = asyncio.Lock()
         self._swept = False
         self._closed = False
@@ -53,7 +53,7 @@ class Workspaces:
                     places=self._places,
                     sandbox=self._sandbox,
                     gateway=self._gateway,
-                    line=Line(self._take, self._free.release, self._idle),
+                    line=self._line,
                 )
             return found
 
@@ -63,21 +63,3 @@ class Workspaces:
             self._closed = True
         await asyncio.gather(*(workspace.aclose() for workspace in self._workspaces.values()))
         self._workspaces.clear()
-
-    async def _take(self) -> None:
-        self._waiting += 1
-        try:
-            if self._free.locked():
-                self._make_room()
-            await self._free.acquire()
-        finally:
-            self._waiting -= 1
-
-    def _make_room(self) -> None:
-        for workspace in self._workspaces.values():
-            if workspace.stop_if_idle("another task needed its place"):
-                return
-
-    def _idle(self, workspace: Workspace) -> None:
-        if self._waiting and self._free.locked():
-            workspace.stop_if_idle("another task needed its place")

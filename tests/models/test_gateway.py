@@ -1,0 +1,249 @@
+"""The gateway between real sockets: a client inside, a provider outside."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from growqr.models.gateway import ModelGateway
+from growqr.settings import ModelSettings
+
+pytestmark = pytest.mark.anyio
+
+Handler = Callable[[Request], Awaitable[Response]]
+CHAT = {"model": "m1", "messages": [{"role": "user", "content": "hi"}]}
+
+
+@asynccontextmanager
+async def provider(handler: Handler) -> AsyncIterator[str]:
+    """Serve `handler` on a free port; gives the address."""
+    app = Starlette(routes=[Route("/{path:path}", handler, methods=["GET", "POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@asynccontextmanager
+async def inside(settings: ModelSettings) -> AsyncIterator[tuple[httpx.AsyncClient, ModelGateway]]:
+    """Give a client that speaks through the socket of workspace `w1`."""
+    gateway = ModelGateway(settings)
+    path = await gateway.open("w1")
+    transport = httpx.AsyncHTTPTransport(uds=str(path))
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            yield client, gateway
+    finally:
+        await gateway.aclose()
+        assert not path.exists()
+
+
+def compatible(base_url: str) -> ModelSettings:
+    return ModelSettings(
+        provider="openai-compatible", name="m1", base_url=base_url, api_key=SecretStr("real-key")
+    )
+
+
+async def test_adds_the_key_and_drops_what_came_from_inside() -> None:
+    seen: list[Request] = []
+
+    async def handler(request: Request) -> Response:
+        seen.append(request)
+        assert await request.json() == CHAT
+        usage = {"prompt_tokens": 7, "completion_tokens": 3}
+        return JSONResponse({"usage": usage}, headers={"set-cookie": "a=b", "retry-after": "5"})
+
+    async with provider(handler) as url, inside(compatible(url)) as (client, gateway):
+        answer = await client.post(
+            "/v1/chat/completions?alt=sse&secret=1",
+            json=CHAT,
+            headers={"authorization": "Bearer dummy", "x-api-key": "x", "cookie": "c=d"},
+        )
+        assert answer.status_code == 200
+        assert answer.headers["retry-after"] == "5"
+        assert "set-cookie" not in answer.headers
+        [request] = seen
+        assert request.url.path == "/v1/chat/completions"
+        assert request.headers["authorization"] == "Bearer real-key"
+        assert not {"x-api-key", "cookie"} & set(request.headers)
+        assert dict(request.query_params) == {"alt": "sse"}
+        usage = gateway.usage("w1")
+        assert (usage.requests, usage.input_tokens, usage.output_tokens) == (1, 7, 3)
+        assert "real-key" not in json.dumps(gateway.opencode_config())
+
+
+async def test_streams_chunk_by_chunk() -> None:
+    go_on = asyncio.Event()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b'data: {"usage":{"prompt_tok'
+        await go_on.wait()
+        yield b'ens": 11, "completion_tokens": 2}}\n\n'
+
+    async def handler(_: Request) -> Response:
+        return StreamingResponse(chunks(), media_type="text/event-stream")
+
+    async with provider(handler) as url, inside(compatible(url)) as (client, gateway):
+        async with client.stream("POST", "/v1/chat/completions", json=CHAT) as answer:
+            parts = answer.aiter_raw()
+            first = await anext(parts)  # arrives although the provider has not finished
+            go_on.set()
+            rest = b"".join([part async for part in parts])
+        assert (first + rest).endswith(b'"completion_tokens": 2}}\n\n')
+        assert gateway.usage("w1").input_tokens == 11
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/v1/files", CHAT, 403),
+        ("POST", "/v1/../admin/keys", CHAT, 403),
+        ("POST", "/v1/responses", CHAT, 403),
+        ("POST", "/chat/completions", CHAT, 403),
+        ("GET", "/v1/chat/completions", None, 403),
+        ("POST", "/v1/chat/completions", {**CHAT, "model": "dearer"}, 403),
+        ("POST", "/v1/chat/completions", ["not", "an", "object"], 400),
+    ],
+)
+async def test_other_calls_are_refused_and_do_not_get_out(
+    method: str, path: str, body: Any, status: int
+) -> None:
+    asked = 0
+
+    async def handler(_: Request) -> Response:
+        nonlocal asked
+        asked += 1
+        return Response()
+
+    async with provider(handler) as url, inside(compatible(url)) as (client, _):
+        answer = await client.request(method, path, json=body)
+        assert answer.status_code == status
+        assert answer.json()["error"]["message"]
+        assert asked == 0
+
+
+async def test_the_providers_error_comes_through() -> None:
+    async def handler(_: Request) -> Response:
+        return JSONResponse({"error": {"message": "slow down"}}, status_code=429)
+
+    async with provider(handler) as url, inside(compatible(url)) as (client, _):
+        answer = await client.post("/v1/chat/completions", json=CHAT)
+        assert answer.status_code == 429
+        assert answer.json() == {"error": {"message": "slow down"}}
+
+
+async def test_an_absent_provider_is_a_bad_gateway() -> None:
+    async with provider(lambda _: asyncio.sleep(0, Response())) as url:
+        pass
+    async with inside(compatible(url)) as (client, _):
+        answer = await client.post("/v1/chat/completions", json=CHAT)
+        assert answer.status_code == 502
+        assert "does not answer" in answer.json()["error"]["message"]
+
+
+async def test_a_body_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("growqr.models.gateway._BODY_BYTES", 1000)
+    async with inside(ModelSettings()) as (client, _):
+        answer = await client.post("/v1/chat/completions", content=b" " * 2000)
+        assert answer.status_code == 413
+
+
+async def test_at_most_so_many_requests_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("growqr.models.gateway._AT_ONCE", 1)
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(_: Request) -> Response:
+        arrived.set()
+        await go_on.wait()
+        return JSONResponse({})
+
+    async with provider(handler) as url, inside(compatible(url)) as (client, _):
+        first = asyncio.create_task(client.post("/v1/chat/completions", json=CHAT))
+        await arrived.wait()
+        assert (await client.post("/v1/chat/completions", json=CHAT)).status_code == 429
+        go_on.set()
+        assert (await first).status_code == 200
+        assert (await client.post("/v1/chat/completions", json=CHAT)).status_code == 200
+
+
+async def test_offline_it_answers_by_itself() -> None:
+    async with inside(ModelSettings()) as (client, gateway):
+        body = {"model": "offline", "tools": [{}], "messages": CHAT["messages"]}
+        whole = await client.post("/v1/chat/completions", json=body)
+        assert "(offline model)" in whole.json()["choices"][0]["message"]["content"]
+        streamed = await client.post("/v1/chat/completions", json={**body, "stream": True})
+        assert streamed.headers["content-type"].startswith("text/event-stream")
+        assert streamed.text.endswith("data: [DONE]\n\n")
+        assert (await client.get("/v1/models")).json()["data"][0]["id"] == "offline"
+        assert gateway.usage("w1").requests == 3
+        assert gateway.usage("other").requests == 0
+
+
+async def test_each_workspace_has_its_own_socket_until_it_is_closed() -> None:
+    gateway = ModelGateway(ModelSettings())
+    try:
+        first, second = await gateway.open("w1"), await gateway.open("w2")
+        assert first != second
+        assert await gateway.open("w1") == first
+        assert first.parent.stat().st_mode & 0o077 == 0
+        await gateway.close("w1")
+        await gateway.close("w1")
+        assert (first.exists(), second.exists()) == (False, True)
+    finally:
+        await gateway.aclose()
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "header", "given", "called"),
+    [
+        ("anthropic", "v1/messages", "x-api-key", "", "/v1/messages"),
+        ("openai", "v1/responses", "authorization", "/v1", "/v1/responses"),
+        (
+            "google",
+            "v1beta/models/m1:streamGenerateContent?alt=sse",
+            "x-goog-api-key",
+            "",
+            "/v1beta/models/m1:streamGenerateContent",
+        ),
+    ],
+)
+async def test_each_provider_gets_its_own_path_and_key(
+    kind: Any, path: str, header: str, given: str, called: str
+) -> None:
+    seen: list[Request] = []
+
+    async def handler(request: Request) -> Response:
+        seen.append(request)
+        return JSONResponse({})
+
+    async with provider(handler) as url:
+        settings = ModelSettings(
+            provider=kind,
+            name="m1",
+            base_url=url.removesuffix("/v1") + given,
+            api_key=SecretStr("real-key"),
+        )
+        async with inside(settings) as (client, gateway):
+            assert (await client.post(f"/{path}", json={"model": "m1"})).status_code == 200
+            config = gateway.opencode_config()
+    assert seen[0].url.path == called
+    assert seen[0].headers[header].endswith("real-key")
+    assert config["model"] == f"{kind}/m1"
+    version = path.partition("/")[0]
+    assert config["provider"][kind]["options"]["baseURL"] == f"http://127.0.0.1:9911/{version}"
