@@ -46,7 +46,7 @@ _GREETING = re.compile(
 )
 _REMEMBER = re.compile(r"^(?:remember|note down|note)\b[\s,:]*(?:that\b\s*)?(.+)", re.I | re.S)
 _GOAL = re.compile(
-    r"^(?:(?:my|a) (?:new )?goal is|my (?:new )?goal:|(?:set|add) (?:a|the) goal)\b?[\s,:]*"
+    r"^(?:(?:my|a) (?:new )?goal is|my (?:new )?goal:|(?:set|add) (?:a|the) goal)[\s,:]+"
     r"(?:to\b\s*)?(.+)",
     re.I | re.S,
 )

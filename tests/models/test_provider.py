@@ -1,0 +1,42 @@
+import pytest
+from pydantic_ai import Agent
+from pydantic_ai.exceptions import ModelConnectionError
+
+from growqr.models.provider import build_model, is_offline
+from growqr.settings import ModelSettings
+from tests.support.scripted_model import Say, serve
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "openai", "google"])
+def test_hosted_providers_get_the_named_model(provider: str) -> None:
+    model = build_model(_settings(provider))
+    assert model.model_name == "m-1"
+    assert model.system == provider
+    assert not is_offline(model)
+
+
+def test_without_a_provider_the_model_is_the_offline_one() -> None:
+    assert is_offline(build_model(ModelSettings()))
+
+
+@pytest.mark.anyio
+async def test_any_openai_compatible_address_serves() -> None:
+    with serve(lambda _: Say("hello from afar")) as server:
+        settings = _settings("openai-compatible", base_url=server.base_url)
+        result = await Agent(build_model(settings)).run("hi")
+        assert result.output == "hello from afar"
+        assert server.keys == {"k-1"}
+
+
+@pytest.mark.anyio
+async def test_a_server_that_does_not_answer_is_an_error_of_the_model() -> None:
+    with serve(lambda _: Say("")) as server:
+        gone = server.base_url
+    model = build_model(_settings("openai-compatible", base_url=gone))
+    with pytest.raises(ModelConnectionError):
+        await Agent(model).run("hi")
+
+
+def _settings(provider: str, **more: str) -> ModelSettings:
+    given = {"provider": provider, "name": "m-1", "api_key": "k-1"}
+    return ModelSettings.model_validate(given | more)
