@@ -1,0 +1,54 @@
+"""Durable actors in Python on Rivet Engine."""
+
+from pyrivet._actions import action
+from pyrivet._connection import Connection
+from pyrivet._database import Database, Result
+from pyrivet._kv import KeyValue
+from pyrivet._schedule import Schedule
+from pyrivet._subscription import Subscription
+from pyrivet.actor import Actor, ActorOptions
+from pyrivet.client import ActorHandle, Client
+from pyrivet.engine import Engine
+from pyrivet.errors import (
+    ActionError,
+    ActorNotFound,
+    CallInterrupted,
+    DatabaseError,
+    DatabaseInterrupted,
+    DeadlineExceeded,
+    EngineError,
+    EventsLost,
+    ProtocolError,
+    RivetError,
+    Unreachable,
+    WorkerError,
+)
+from pyrivet.worker import Worker
+
+__all__ = [
+    "ActionError",
+    "Actor",
+    "ActorHandle",
+    "ActorNotFound",
+    "ActorOptions",
+    "CallInterrupted",
+    "Client",
+    "Connection",
+    "Database",
+    "DatabaseError",
+    "DatabaseInterrupted",
+    "DeadlineExceeded",
+    "Engine",
+    "EngineError",
+    "EventsLost",
+    "KeyValue",
+    "ProtocolError",
+    "Result",
+    "RivetError",
+    "Schedule",
+    "Subscription",
+    "Unreachable",
+    "Worker",
+    "WorkerError",
+    "action",
+]

@@ -1,0 +1,102 @@
+"""Actions: methods of an actor that clients call, with their arguments checked."""
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
+from pyrivet import _wire
+from pyrivet.errors import ActionError
+
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+
+_MARK = "__pyrivet_action__"
+
+
+@overload
+def action(method: F, /) -> F: ...
+@overload
+def action(*, concurrent: bool = False) -> Callable[[F], F]: ...
+def action(method: F | None = None, /, *, concurrent: bool = False) -> F | Callable[[F], F]:
+    """Make a method callable by clients: JSON in and out, arguments checked by its annotations.
+
+    Actions of one actor run one at a time, in the order they came. One that is `concurrent` runs
+    at once, beside the others. Do not await an action of another actor that calls back here:
+    both would wait for each other until they time out.
+    """
+
+    def mark(function: F) -> F:
+        setattr(function, _MARK, concurrent)
+        return function
+
+    return mark if method is None else mark(method)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action of an actor class."""
+
+    name: str
+    concurrent: bool
+    parameters: Sequence[tuple[str, TypeAdapter[Any], bool]]
+    """Name, type, and whether it may be left out, in order."""
+    result: TypeAdapter[Any] | None
+
+    def check(self, args: Sequence[Any]) -> list[Any]:
+        """Return the arguments as Python values; raises ActionError `invalid_input`."""
+        if len(args) > len(self.parameters):
+            raise ActionError("invalid_input", f"{self.name} takes {len(self.parameters)} values")
+        checked = []
+        for index, (name, adapter, may_miss) in enumerate(self.parameters):
+            if index >= len(args):
+                if not may_miss:
+                    raise ActionError("invalid_input", f"{name} is missing")
+                break
+            try:
+                checked.append(adapter.validate_python(args[index]))
+            except ValidationError as error:
+                problems = error.errors(
+                    include_url=False, include_input=False, include_context=False
+                )
+                text = "; ".join(
+                    ".".join([name, *map(str, p["loc"])]) + ": " + p["msg"] for p in problems[:5]
+                )
+                raise ActionError("invalid_input", text) from error
+        return checked
+
+    def dump(self, value: Any) -> str:
+        """Return a result as JSON."""
+        if self.result is None:
+            return _wire.dump(value)
+        return _wire.escape(self.result.dump_json(value).decode())
+
+
+def actions_of(cls: type) -> dict[str, Action]:
+    """Collect the actions of a class; raises TypeError for one that cannot be called."""
+    found = {}
+    for name, method in inspect.getmembers(cls, inspect.isfunction):
+        concurrent = getattr(method, _MARK, None)
+        if concurrent is not None:
+            found[name] = _describe(name, method, concurrent)
+    return found
+
+
+def _describe(name: str, method: Callable[..., Any], concurrent: bool) -> Action:
+    if not inspect.iscoroutinefunction(method):
+        raise TypeError(f"action {name} must be `async def`")
+    hints = typing.get_type_hints(method, include_extras=True)
+    parameters = []
+    try:
+        for parameter in list(inspect.signature(method).parameters.values())[1:]:
+            if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+                raise TypeError(f"action {name}: {parameter} cannot be given by position")
+            adapter = TypeAdapter(hints.get(parameter.name, Any))
+            may_miss = parameter.default is not inspect.Parameter.empty
+            parameters.append((parameter.name, adapter, may_miss))
+        result = TypeAdapter(hints["return"]) if "return" in hints else None
+    except PydanticUserError as error:
+        raise TypeError(f"action {name}: {error}") from error
+    return Action(name, concurrent, parameters, result)

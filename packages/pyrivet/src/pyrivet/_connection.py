@@ -1,0 +1,144 @@
+"""A client's WebSocket to an actor."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pyrivet import _protocol as p
+from pyrivet import _wire
+from pyrivet._tunnel import Channel
+from pyrivet.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from pyrivet._runtime import ActorRun
+
+_MAX_EARLY_FRAMES = 64
+_MAX_SUBSCRIPTIONS = 1_000
+MAX_SENT_BYTES = 16 << 20
+"""The engine closes a socket at 20 MiB in one message."""
+
+CLOSED_BY_ACTOR = 1000
+POLICY = 1008
+TOO_BIG = 1009
+
+
+class Connection:
+    """One client that is connected to an actor."""
+
+    def __init__(
+        self,
+        run: "ActorRun",
+        channel: Channel,
+        opened: p.ClientOpen,
+        on_closed: Callable[[bytes], None],
+    ) -> None:
+        self.id = uuid.uuid4().hex
+        self.params: Mapping[str, Any] = {}
+        """What the client gave as connection parameters."""
+        self.admitted = False
+        self.closed = False
+        self._run = run
+        self.channel = channel
+        self._opened = opened
+        self._on_closed = on_closed
+        self._last_index = 0
+        self._early: list[p.SocketMessage] = []
+        self._subscriptions: set[str] = set()
+        self._unsent = 0
+
+    async def send(self, name: str, *args: Any) -> None:
+        """Send an event to this client alone, whether or not it subscribed to it."""
+        self.post(_wire.event(name, args))
+
+    def close(self, code: int = CLOSED_BY_ACTOR, reason: str = "") -> None:
+        """End the connection; `on_disconnect` follows."""
+        if not self.closed:
+            self.channel.send(p.SocketClose(code, reason, hibernate=False))
+            self.dropped()
+
+    # What follows is for this package only.
+
+    def greet(self) -> None:
+        """Accept the socket and read how the client wants to talk; raises ProtocolError."""
+        self.channel.send(p.SocketOpen(can_hibernate=False))
+        headers = {name.lower(): value for name, value in self._opened.headers.items()}
+        offered = headers.get("sec-websocket-protocol", "")
+        if urlsplit(self._opened.path).path != "/connect":
+            raise ProtocolError("the only WebSocket is /connect")
+        if _wire.ENCODING not in [name.strip() for name in offered.split(",")]:
+            raise ProtocolError(f"the only encoding is {_wire.ENCODING}")
+        self.params = _wire.unquote_params(offered)
+
+    def admit(self) -> None:
+        """Let the client in and handle what it has sent meanwhile."""
+        self.admitted = True
+        self.post(_wire.init(self._run.id, self.id))
+        early, self._early = self._early, []
+        for message in early:
+            self._handle(message)
+
+    def post(self, frame: bytes) -> None:
+        """Queue a frame; a client that does not keep up is dropped."""
+        if self.closed:
+            return
+        if self._unsent >= self._run.options.max_unsent_events:
+            self.close(POLICY, "too slow")
+        elif len(frame) > MAX_SENT_BYTES:
+            self.close(TOO_BIG, "message too big")
+        else:
+            self._unsent += 1
+            self.channel.send(p.SocketMessage(frame, binary=False), self._sent)
+
+    def subscribed(self, name: str) -> bool:
+        return name in self._subscriptions
+
+    def received(self, message_id: p.MessageId, message: p.SocketMessage) -> None:
+        """Take a frame of the client; a gap in their numbers ends the connection."""
+        expected = (self._last_index + 1) & 0xFFFF
+        if message_id.message_index != expected:
+            self.close(POLICY, "message lost")
+            return
+        self._last_index = expected
+        if self.admitted:
+            self._handle(message)
+        elif len(self._early) < _MAX_EARLY_FRAMES:
+            self._early.append(message)
+        else:
+            self.close(POLICY, "too many messages before Init")
+
+    def dropped(self) -> None:
+        """Note that the socket is gone."""
+        if not self.closed:
+            self.closed = True
+            self._early.clear()
+            self._on_closed(self.channel.id)
+            self._run.disconnected(self)
+
+    def _handle(self, message: p.SocketMessage) -> None:
+        if len(message.data) > self._run.options.max_message_bytes:
+            self.close(TOO_BIG, "message too big")
+            return
+        try:
+            tag, value = _wire.read_frame(message.data)
+            match tag, value:
+                case "ActionRequest", {"id": int(number), "name": str(name), "args": list(args)}:
+                    self._run.answer(self, number, name, args)
+                case "SubscriptionRequest", {"eventName": str(name), "subscribe": bool(wanted)}:
+                    self._subscribe(name, wanted)
+                case _:
+                    raise ProtocolError(f"unknown message {tag}")
+        except ProtocolError as error:
+            self.post(_wire.failure("actor", "invalid_message", str(error), None))
+            self.close(POLICY, "invalid message")
+
+    def _subscribe(self, name: str, wanted: bool) -> None:
+        if not wanted:
+            self._subscriptions.discard(name)
+        elif len(self._subscriptions) < _MAX_SUBSCRIPTIONS:
+            self._subscriptions.add(name)
+        else:
+            raise ProtocolError("too many subscriptions")
+
+    def _sent(self) -> None:
+        self._unsent -= 1

@@ -1,0 +1,143 @@
+"""The SQLite database of an actor, which lives in the engine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pyrivet import _protocol as p
+from pyrivet._envoy import Envoy, LinkLost
+from pyrivet.errors import DatabaseError, DatabaseInterrupted
+
+MAX_PARAM_BYTES = 131_072
+"""The engine's limit on the parameters of one statement, together."""
+MAX_BATCH_BYTES = 16 << 20
+
+_READS = ("SELECT", "VALUES", "EXPLAIN")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a statement answered."""
+
+    rows: list[dict[str, Any]]
+    changes: int
+    """Rows changed; meaningless after a statement that only reads."""
+    last_row_id: int | None
+
+
+class Owner(Protocol):
+    """Whose database it is."""
+
+    def interrupted(self) -> None:
+        """A write may or may not have been applied."""
+        ...
+
+
+class Database:
+    """Statements run in the order they were sent. Every write is durable when it returns.
+
+    A write whose fate is unknown because the engine went away raises DatabaseInterrupted and
+    restarts the actor. Reads are repeated instead. Use `batch` rather than BEGIN and COMMIT.
+    """
+
+    def __init__(self, envoy: Envoy, actor_id: str, generation: int, owner: Owner) -> None:
+        self._envoy = envoy
+        self._target = p.SqlTarget(envoy.address.namespace, actor_id, generation)
+        self._owner = owner
+
+    async def execute(self, sql: str, *params: Any) -> Result:
+        """Run one statement with `?` placeholders.
+
+        Parameters are None, bool, int, float, str or bytes. Raises DatabaseError.
+        """
+        statement = _statement(sql, params)
+        target = self._target
+        answer = await self._ask(
+            lambda request_id: p.SqlExecute(request_id, target, statement), _is_read(sql)
+        )
+        return _result(answer)
+
+    async def query(self, sql: str, *params: Any) -> list[dict[str, Any]]:
+        """Run one statement and return its rows, as column name to value. Raises DatabaseError."""
+        return (await self.execute(sql, *params)).rows
+
+    async def batch(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[Result]:
+        """Run statements as one transaction in one round trip: all of them or none.
+
+        Raises DatabaseError when one is refused; then nothing has changed.
+        """
+        if not statements:
+            return []
+        prepared = [_statement(sql, params) for sql, params in statements]
+        size = sum(len(s.sql) + _size(s.params or []) for s in prepared)
+        if size > MAX_BATCH_BYTES:
+            raise DatabaseError(f"a batch of {size} bytes is over the limit of {MAX_BATCH_BYTES}")
+        target = self._target
+        answer = await self._ask(
+            lambda request_id: p.SqlBatch(request_id, target, prepared),
+            all(_is_read(sql) for sql, _ in statements),
+        )
+        return [_result(result) for result in answer.results]
+
+    async def script(self, sql: str) -> None:
+        """Run several statements without parameters, such as a schema.
+
+        Not one transaction: write them so that they can be repeated (`IF NOT EXISTS`).
+        Raises DatabaseError.
+        """
+        target = self._target
+        await self._ask(lambda request_id: p.SqlScript(request_id, target, sql), repeat=False)
+
+    async def _ask(self, make: Any, repeat: bool) -> Any:
+        try:
+            answer = await self._envoy.request(make, repeat=repeat)
+        except LinkLost as error:
+            self._owner.interrupted()
+            raise DatabaseInterrupted("unknown whether the write was applied") from error
+        if isinstance(answer, p.SqlFailure):
+            constraint = "constraint failed" in answer.message
+            raise DatabaseError(answer.message, constraint=constraint)
+        return answer
+
+
+def _is_read(sql: str) -> bool:
+    return sql.lstrip()[:7].upper().startswith(_READS)
+
+
+def _statement(sql: str, params: Sequence[Any]) -> p.SqlStatement:
+    values = [_value(param) for param in params]
+    size = _size(values)
+    if size > MAX_PARAM_BYTES:
+        raise DatabaseError(
+            f"parameters of {size} bytes are over the engine's limit of {MAX_PARAM_BYTES} "
+            "for one statement: split the value over several rows"
+        )
+    return p.SqlStatement(sql, values)
+
+
+def _size(values: Sequence[p.SqliteValue]) -> int:
+    size = 0
+    for value in values:
+        if isinstance(value, str):
+            size += len(value) if value.isascii() else len(value.encode())
+        else:
+            size += len(value) if isinstance(value, bytes) else 8
+    return size
+
+
+def _value(value: Any) -> p.SqliteValue:
+    if value is None or isinstance(value, str | float | bytes):
+        return value
+    if isinstance(value, int):  # a bool too: SQLite keeps it as 0 or 1
+        if not -(1 << 63) <= value < 1 << 63:
+            raise DatabaseError(f"{value} does not fit in 64 bits")
+        return int(value)
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    raise DatabaseError(f"SQLite cannot hold a {type(value).__name__}; convert it first")
+
+
+def _result(answer: p.SqlResult) -> Result:
+    columns = answer.columns
+    rows = [dict(zip(columns, row, strict=True)) for row in answer.rows]
+    return Result(rows, answer.changes, answer.last_insert_row_id)

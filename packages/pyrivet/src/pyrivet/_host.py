@@ -1,0 +1,154 @@
+"""Which actors run in this process, and which of them a message is for."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from pyrivet import _protocol as p
+from pyrivet._actions import Action, actions_of
+from pyrivet._connection import Connection
+from pyrivet._envoy import Envoy
+from pyrivet._http import HttpRequest
+from pyrivet._runtime import ActorRun
+from pyrivet._tunnel import Channel, channel_id
+from pyrivet.actor import Actor
+
+if TYPE_CHECKING:
+    from pyrivet.client import Client
+
+log = logging.getLogger("pyrivet")
+
+_GONE = {"x-rivet-error": "envoy.actor_not_found"}
+
+
+class Host:
+    """The actors of one worker. `envoy` must be set before the first message."""
+
+    envoy: Envoy
+
+    def __init__(self, factories: Mapping[str, Callable[[], Actor]], client: "Client") -> None:
+        self._factories = factories
+        self._client = client
+        self._actions: dict[type, dict[str, Action]] = {}
+        self._runs: dict[str, ActorRun] = {}
+        self._lives: set[asyncio.Task[None]] = set()
+        self._channels: dict[bytes, Connection | HttpRequest] = {}
+        self._broken: list[tuple[Channel, p.ToClient]] = []
+
+    def running(self) -> int:
+        """Return how many actors are not yet stopped."""
+        return len(self._lives)
+
+    async def stopped(self) -> None:
+        """Wait until every actor has stopped."""
+        while self._lives:
+            await asyncio.wait(self._lives)
+
+    def start(self, checkpoint: p.Checkpoint, start: p.Start) -> None:
+        try:
+            run = self._build(checkpoint, start.config)
+        except Exception:
+            log.exception("actor.cannot_be_made", extra={"actor": start.config.name})
+            failed = p.StateUpdate(p.Stopped(p.StopCode.ERROR, "the actor cannot be made"))
+            self.envoy.emit(checkpoint.actor_id, checkpoint.generation, failed)
+            return
+        self._runs[run.id] = run
+        life = asyncio.create_task(self._live(run), name=f"pyrivet-actor-{run.id}")
+        self._lives.add(life)
+        life.add_done_callback(self._lives.discard)
+
+    def stop(self, checkpoint: p.Checkpoint, reason: p.StopReason) -> None:
+        run = self._runs.get(checkpoint.actor_id)
+        if run is not None and run.generation == checkpoint.generation:
+            run.stop(reason)
+        elif run is None:
+            # Not ours any more, for example after a start that failed: say so again.
+            stopped = p.StateUpdate(p.Stopped(p.StopCode.OK, None))
+            self.envoy.emit(checkpoint.actor_id, checkpoint.generation, stopped)
+
+    def tunnel(self, request: p.TunnelRequest) -> None:
+        message_id, kind = request.message_id, request.kind
+        match kind:
+            case p.SocketMessage():
+                connection = self._channels.get(channel_id(message_id))
+                if isinstance(connection, Connection):
+                    connection.received(message_id, kind)
+            case p.ClientOpen():
+                self._open_socket(message_id, kind)
+            case p.ClientClose():
+                connection = self._channels.get(channel_id(message_id))
+                if isinstance(connection, Connection):
+                    connection.dropped()
+            case p.RequestStart():
+                self._open_request(message_id, kind)
+            case p.BodyChunk():
+                exchange = self._channels.get(channel_id(message_id))
+                if isinstance(exchange, HttpRequest):
+                    exchange.chunk(kind)
+            case p.RequestAbort():
+                # An action that has begun goes on, as it does when a socket closes.
+                self._channels.pop(channel_id(message_id), None)
+
+    def connected(self) -> None:
+        for channel, farewell in self._broken:
+            channel.send(farewell)
+        self._broken.clear()
+
+    def disconnected(self) -> None:
+        """End what clients have open: messages may be lost, so let them connect again."""
+        for channel in list(self._channels.values()):
+            if isinstance(channel, Connection):
+                channel.dropped()
+                close = p.SocketClose(1012, "envoy.reconnected", hibernate=False)
+                self._broken.append((channel.channel, close))
+            else:
+                self._broken.append((channel.channel, channel.interrupt()))
+        self._channels.clear()
+
+    def expired(self) -> None:
+        for run in list(self._runs.values()):
+            run.fail("no connection to the engine")
+
+    def _build(self, place: p.Checkpoint, config: p.ActorConfig) -> ActorRun:
+        actor = self._factories[config.name]()
+        cls = type(actor)
+        if cls not in self._actions:
+            self._actions[cls] = actions_of(cls)
+        return ActorRun(
+            self.envoy,
+            place,
+            config,
+            actor=actor,
+            actions=self._actions[cls],
+            client=self._client,
+            before=self._runs.get(place.actor_id),
+        )
+
+    async def _live(self, run: ActorRun) -> None:
+        await run.live()
+        if self._runs.get(run.id) is run:
+            del self._runs[run.id]
+
+    def _open_socket(self, message_id: p.MessageId, opened: p.ClientOpen) -> None:
+        channel = Channel(self.envoy, message_id)
+        run = self._runs.get(opened.actor_id)
+        if run is None:
+            channel.send(p.SocketClose(1011, "envoy.actor_not_found", hibernate=False))
+            return
+        connection = Connection(run, channel, opened, self._forget)
+        self._channels[channel.id] = connection
+        run.open(connection)
+
+    def _open_request(self, message_id: p.MessageId, start: p.RequestStart) -> None:
+        channel = Channel(self.envoy, message_id)
+        run = self._runs.get(start.actor_id)
+        if run is None:
+            channel.send(p.ResponseStart(503, _GONE, None, stream=False))
+            return
+        exchange = HttpRequest(run, channel, start, self._forget)
+        self._channels[channel.id] = exchange
+        exchange.begin()
+
+    def _forget(self, key: bytes) -> None:
+        self._channels.pop(key, None)

@@ -1,0 +1,71 @@
+"""How a call ends, as clients see it."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from pyrivet import _wire
+from pyrivet.errors import ActionError, ProtocolError
+
+log = logging.getLogger("pyrivet")
+
+
+class Refusal(Exception):
+    """A call that this package, not the actor's author, refuses or ends."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotRun(Refusal):
+    """The actor is stopping; the call has not run and may be repeated."""
+
+    def __init__(self) -> None:
+        super().__init__("stopping", "the actor is stopping")
+
+
+class Outcome:
+    """How a call ended, as clients see it."""
+
+    __slots__ = ("code", "group", "message", "metadata", "output")
+
+    def __init__(
+        self,
+        *,
+        output: str | None = None,
+        group: str = "",
+        code: str = "",
+        message: str = "",
+        metadata: Any = None,
+    ) -> None:
+        self.output = output
+        self.group = group
+        self.code = code
+        self.message = message
+        self.metadata = metadata
+
+    @classmethod
+    def of(cls, error: Exception, ids: Mapping[str, Any]) -> "Outcome":
+        """Describe an error; one that nobody meant for clients is logged and kept from them."""
+        match error:
+            case ActionError():
+                group, message, metadata = "user", error.message, error.metadata
+                return cls(group=group, code=error.code, message=message, metadata=metadata)
+            case Refusal():
+                return cls(group="actor", code=error.code, message=str(error))
+            case ProtocolError():
+                return cls(group="actor", code="invalid_message", message=str(error))
+        log.error("actor.action_failed", extra=dict(ids), exc_info=error)
+        return cls(group="actor", code="internal_error", message="the actor failed")
+
+    def frame(self, number: int | None) -> bytes:
+        """Return the frame for a connection; `number` is the call's, None for the connection."""
+        if self.output is not None and number is not None:
+            return _wire.response(number, self.output)
+        return _wire.failure(self.group, self.code, self.message, self.metadata, number)
+
+    def body(self) -> bytes:
+        """Return the error as the body of an HTTP response."""
+        fields = {"group": self.group, "code": self.code, "message": self.message}
+        return _wire.dump(fields | {"metadata": self.metadata}).encode()

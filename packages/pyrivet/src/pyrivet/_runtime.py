@@ -1,0 +1,430 @@
+"""One generation of an actor: from its start to its sleep, move, crash or end."""
+
+import asyncio
+import enum
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import cbor2
+
+from pyrivet import _protocol as p
+from pyrivet import _wire
+from pyrivet._actions import Action
+from pyrivet._connection import POLICY, Connection
+from pyrivet._database import Database
+from pyrivet._envoy import Envoy
+from pyrivet._key import split_key
+from pyrivet._kv import KeyValue
+from pyrivet._outcome import NotRun, Outcome, Refusal
+from pyrivet._schedule import LOAD, SCHEMA, Schedule
+from pyrivet.actor import Actor
+
+if TYPE_CHECKING:
+    from pyrivet.client import Client
+
+T = TypeVar("T")
+log = logging.getLogger("pyrivet")
+
+_START_SECONDS = 25.0  # the engine gives up at 30
+_CANCEL_SECONDS = 5.0
+_RETRY_INTERRUPTED_MS = 1_000
+_RETRY_START_MS = 30_000
+_META = "CREATE TABLE IF NOT EXISTS pyrivet_meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID"
+
+
+class Phase(enum.Enum):
+    STARTING = enum.auto()
+    RUNNING = enum.auto()
+    STOPPING = enum.auto()
+    STOPPED = enum.auto()
+
+
+class ActorRun:
+    """Runs one actor instance: its hooks, actions, connections, alarms and idle time."""
+
+    def __init__(
+        self,
+        envoy: Envoy,
+        place: p.Checkpoint,
+        config: p.ActorConfig,
+        *,
+        actor: Actor,
+        actions: Mapping[str, Action],
+        client: "Client",
+        before: "ActorRun | None",
+    ) -> None:
+        self.id = place.actor_id
+        self.generation = place.generation
+        self.name = config.name
+        self.key = split_key(config.key)
+        self.input: Any = None
+        self.client = client
+        self.options = actor.options
+        self.db = Database(envoy, self.id, self.generation, self)
+        self.kv = KeyValue(envoy, self.id)
+        self.schedule = Schedule(
+            self.db,
+            known=actions.__contains__,
+            run=self._run_alarm_action,
+            changed=self._update_alarm,
+            due=self._alarm_due,
+        )
+        self.ended = asyncio.Event()
+        self._envoy = envoy
+        self._raw_input = config.input
+        self._actor = actor
+        self._actions = actions
+        self._before = before
+        self._phase = Phase.STARTING
+        self._stop: asyncio.Future[p.StopReason] = asyncio.get_running_loop().create_future()
+        self._failure: str | None = None
+        self._calls: set[asyncio.Task[Any]] = set()
+        self._work: set[asyncio.Task[Any]] = set()
+        self._serial = asyncio.Lock()
+        self._connections: dict[str, Connection] = {}
+        self._holds = 0
+        self._idle_since = 0.0
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._sleep_requested = False
+        self._alarm_task: asyncio.Task[None] | None = None
+        self._alarm_ms: int | None = None
+        self._to_rescue = False
+        self._write_interrupted = False
+
+    # Life
+
+    async def live(self) -> None:
+        """Start, run until told to stop or until it fails, stop, and report each step."""
+        if self._before is not None:
+            await self._before.ended.wait()  # never two generations at once
+            self._before = None
+        begin = self._track(self._calls, self._begin(), "start")
+        both: set[asyncio.Future[Any]] = {begin, self._stop}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not self._stop.done():
+            if begin.cancelled() or begin.exception() is not None:
+                error = None if begin.cancelled() else begin.exception()
+                log.error("actor.start_failed", extra=self._ids(), exc_info=error)
+                self.fail("start failed")
+            else:
+                self._run()
+        reason = await self._stop
+        started = self._phase is Phase.RUNNING
+        self._phase = Phase.STOPPING
+        await self._finish(reason, started)
+        self._phase = Phase.STOPPED
+        code = p.StopCode.OK if self._failure is None else p.StopCode.ERROR
+        self._emit(p.StateUpdate(p.Stopped(code, self._failure)))
+        self.ended.set()
+
+    def _run(self) -> None:
+        self._phase = Phase.RUNNING
+        self._emit(p.StateUpdate(p.Running()))
+        self._update_alarm()
+        self.schedule.resume()
+        self._rest()
+
+    def stop(self, reason: p.StopReason) -> None:
+        """Stop as the engine asks."""
+        if reason is p.StopReason.LOST:
+            self.fail("the engine lost this worker")
+        elif not self._stop.done():
+            self._stop.set_result(reason)
+
+    def fail(self, why: str) -> None:
+        """Stop at once without hooks: this generation may not go on."""
+        if self._phase is Phase.STOPPED:
+            return
+        self._failure = self._failure or why
+        if not self._stop.done():
+            self._stop.set_result(p.StopReason.LOST)
+        current = asyncio.current_task()
+        for task in [*self._calls, *self._work]:
+            if task is not current:
+                task.cancel()
+
+    def interrupted(self) -> None:
+        """Restart, as memory and database may differ now."""
+        log.warning("actor.write_interrupted", extra=self._ids())
+        self._write_interrupted = True
+        self.fail("a write was interrupted")
+
+    async def _begin(self) -> None:
+        async with asyncio.timeout(_START_SECONDS):
+            if self._raw_input is not None:
+                self.input = cbor2.loads(self._raw_input)
+            self._actor._attached = self
+            created = "SELECT value FROM pyrivet_meta WHERE name = 'created'"
+            results = await self.db.batch([(sql, ()) for sql in (SCHEMA, _META, LOAD, created)])
+            self.schedule.load(results[2].rows)
+            if not results[3].rows:
+                await self._actor.on_create()
+                await self.db.execute("INSERT INTO pyrivet_meta VALUES ('created', '1')")
+            await self._actor.on_start()
+
+    async def _finish(self, reason: p.StopReason, started: bool) -> None:
+        self.schedule.pause()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=self.options.stop_grace.total_seconds())
+        unfinished = bool(self._work)
+        await self._cancel_all()
+        if started and self._failure is None:
+            gone = reason in (p.StopReason.DESTROY, p.StopReason.STOP_INTENT)
+            await self._hook(self._actor.on_destroy() if gone else self._actor.on_sleep())
+        for connection in list(self._connections.values()):
+            connection.close(reason="actor.stopped")
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=self.options.stop_grace.total_seconds())
+        await self._cancel_all()
+        if self._failure is None:
+            self._to_rescue = unfinished
+            self._update_alarm()
+        elif not started:
+            self._retry_start()
+
+    async def _hook(self, hook: Coroutine[Any, Any, None]) -> None:
+        task = self._track(self._calls, hook, "hook")
+        await asyncio.wait({task}, timeout=self.options.stop_grace.total_seconds())
+        if task.done() and not task.cancelled() and task.exception() is not None:
+            log.error("actor.hook_failed", extra=self._ids(), exc_info=task.exception())
+
+    async def _cancel_all(self) -> None:
+        """Cancel everything and wait: the next generation must find nothing of this one."""
+        while tasks := [*self._calls, *self._work]:
+            for task in tasks:
+                task.cancel()
+            _, left = await asyncio.wait(tasks, timeout=_CANCEL_SECONDS)
+            if left:
+                names = [task.get_name() for task in left]
+                log.error("actor.ignores_cancellation", extra={**self._ids(), "tasks": names})
+
+    # Work in the background, idle time, alarms
+
+    def spawn(self, work: Coroutine[Any, Any, T], name: str | None) -> "asyncio.Task[T]":
+        async def awake() -> T:
+            try:
+                with self.hold():
+                    return await work
+            finally:
+                work.close()  # in case it was cancelled before it began
+
+        task = self._track(self._work, awake(), name or "work")
+        task.add_done_callback(self._work_done)
+        if not self._to_rescue:
+            self._to_rescue = True
+            self._update_alarm()
+        return task
+
+    def _work_done(self, task: "asyncio.Task[Any]") -> None:
+        if not task.cancelled() and task.exception() is not None:
+            extra = {**self._ids(), "task": task.get_name()}
+            log.error("actor.work_failed", extra=extra, exc_info=task.exception())
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep the actor awake while inside."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            if self._holds == 0:
+                self._rest()
+
+    def _rest(self) -> None:
+        self._idle_since = time.monotonic()
+        if self._idle_timer is None:
+            self._arm_idle()
+
+    def _arm_idle(self) -> None:
+        self._idle_timer = None
+        after = self.options.sleep_after
+        if after is None or self._phase is not Phase.RUNNING or self._holds:
+            return
+        left = self._idle_since + after.total_seconds() - time.monotonic()
+        if left > 0:
+            self._idle_timer = asyncio.get_running_loop().call_later(left, self._arm_idle)
+        elif not self._sleep_requested:
+            self._sleep_requested = True
+            self._emit(p.Intent(p.IntentSleep()))
+
+    def _alarm_due(self) -> None:
+        if self._alarm_task is None and self._phase is Phase.RUNNING:
+            self._alarm_task = self._track(self._calls, self._run_alarms(), "alarms")
+
+    async def _run_alarms(self) -> None:
+        try:
+            with self.hold():
+                await self.schedule.run_due()
+        finally:
+            self._alarm_task = None
+
+    async def _run_alarm_action(self, name: str, args: list[Any]) -> None:
+        try:
+            await self.invoke(name, args)
+        except NotRun:
+            raise asyncio.CancelledError from None  # the alarm stays for the next generation
+
+    def _update_alarm(self) -> None:
+        """Tell the engine when to wake the actor if it is not running then.
+
+        While there is background work the alarm is kept in the past. A running actor does not
+        notice; one whose worker has died is started again at once.
+        """
+        if self._phase is Phase.STARTING:
+            return  # the engine wants to hear that it runs first
+        wanted = self.schedule.next_ms()
+        if self._to_rescue:
+            wanted = min(wanted or 1 << 62, time.time_ns() // 1_000_000)
+            if self._alarm_ms is not None and self._alarm_ms <= wanted:
+                return
+        if wanted != self._alarm_ms:
+            self._alarm_ms = wanted
+            self._emit(p.SetAlarm(wanted))
+
+    def _retry_start(self) -> None:
+        """Have the engine start the actor again if it was to do something by itself."""
+        now_ms = time.time_ns() // 1_000_000
+        next_ms = self.schedule.next_ms()
+        if self._write_interrupted:
+            self._emit(p.SetAlarm(now_ms + _RETRY_INTERRUPTED_MS))
+        elif next_ms is not None:
+            self._emit(p.SetAlarm(max(next_ms, now_ms + _RETRY_START_MS)))
+
+    # Actions
+
+    async def invoke(self, name: str, args: list[Any]) -> str:
+        """Run an action and return its result as JSON."""
+        action = self._actions.get(name)
+        if action is None:
+            raise Refusal("action_not_found", f"no action {name!r}")
+        checked = action.check(args)
+        method = getattr(self._actor, name)
+        with self.hold():
+            if action.concurrent:
+                return action.dump(await self._timed(method, checked))
+            async with self._serial:
+                return action.dump(await self._timed(method, checked))
+
+    async def _timed(self, method: Callable[..., Awaitable[Any]], args: list[Any]) -> Any:
+        if self._phase is not Phase.RUNNING:
+            raise NotRun
+        seconds = self.options.action_timeout.total_seconds()
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                return await method(*args)
+        except TimeoutError:
+            if limit.expired():
+                raise Refusal("action_timed_out", f"took longer than {seconds:g} s") from None
+            raise
+
+    def call(
+        self,
+        name: str,
+        args: list[Any],
+        done: Callable[[Outcome], None],
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Run an action for a client in the background; `done` gets its outcome.
+
+        `params` are those of a client that has no connection and is yet to be authorized.
+        """
+        if self._phase is not Phase.RUNNING:
+            done(Outcome.of(NotRun(), self._ids()))
+        elif len(self._calls) >= self.options.max_pending_actions:
+            done(Outcome.of(Refusal("overloaded", "too many calls are waiting"), self._ids()))
+        else:
+            self._track(self._calls, self._call(name, args, done, params), name)
+
+    async def _call(
+        self,
+        name: str,
+        args: list[Any],
+        done: Callable[[Outcome], None],
+        params: Mapping[str, Any] | None,
+    ) -> None:
+        try:
+            if params is not None:
+                await self._actor.authorize(params)
+            done(Outcome(output=await self.invoke(name, args)))
+        except asyncio.CancelledError:
+            done(Outcome.of(Refusal("interrupted", "the actor was stopped"), self._ids()))
+            raise
+        except Exception as error:
+            done(Outcome.of(error, self._ids() | {"action": name}))
+
+    # Connections
+
+    def connections(self) -> list[Connection]:
+        return [conn for conn in self._connections.values() if conn.admitted]
+
+    def broadcast(self, name: str, args: tuple[Any, ...]) -> None:
+        wanting = [conn for conn in self.connections() if conn.subscribed(name)]
+        if wanting:
+            frame = _wire.event(name, args)
+            for connection in wanting:
+                connection.post(frame)
+
+    def open(self, connection: Connection) -> None:
+        """Take a new connection; it counts as activity until it ends."""
+        self._connections[connection.id] = connection
+        self._holds += 1
+        self._track(self._calls, self._admit(connection), "connect")
+
+    async def _admit(self, connection: Connection) -> None:
+        try:
+            connection.greet()
+            if len(self._connections) > self.options.max_connections:
+                raise Refusal("overloaded", "too many connections")
+            if self._phase is not Phase.RUNNING:
+                raise NotRun
+            async with asyncio.timeout(self.options.action_timeout.total_seconds()):
+                await self._actor.authorize(connection.params)
+                await self._actor.on_connect(connection)
+        except Exception as error:
+            outcome = Outcome.of(error, self._ids())
+            connection.post(outcome.frame(None))
+            connection.close(POLICY, f"{outcome.group}.{outcome.code}"[:100])
+        else:
+            if not connection.closed:
+                connection.admit()
+
+    def answer(self, connection: Connection, number: int, name: str, args: list[Any]) -> None:
+        """Run an action for a connection."""
+        self.call(name, args, lambda outcome: connection.post(outcome.frame(number)))
+
+    def disconnected(self, connection: Connection) -> None:
+        if self._connections.pop(connection.id, None) is None:
+            return
+        self._holds -= 1
+        if self._holds == 0:
+            self._rest()
+        if connection.admitted and self._failure is None:
+            self._track(self._calls, self._say_goodbye(connection), "disconnect")
+
+    async def _say_goodbye(self, connection: Connection) -> None:
+        try:
+            await self._actor.on_disconnect(connection)
+        except Exception:
+            log.exception("actor.hook_failed", extra=self._ids())
+
+    def _track(
+        self, tasks: set[asyncio.Task[Any]], work: Coroutine[Any, Any, T], name: str
+    ) -> "asyncio.Task[T]":
+        task = asyncio.create_task(work, name=f"{self.name}/{'/'.join(self.key)} {name}")
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        if self._failure is not None:
+            task.cancel()
+        return task
+
+    def _emit(self, event: p.ActorEvent) -> None:
+        self._envoy.emit(self.id, self.generation, event)
+
+    def _ids(self) -> dict[str, Any]:
+        return {"actor": self.name, "actor_id": self.id, "generation": self.generation}

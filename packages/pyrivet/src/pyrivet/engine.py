@@ -1,0 +1,263 @@
+"""Rivet Engine as a child process, for one machine."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import httpx
+
+from pyrivet._backoff import Backoff
+from pyrivet._management import http_client
+from pyrivet.errors import EngineError
+
+log = logging.getLogger("pyrivet")
+
+_START_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+_STOP_SECONDS = 8.0  # it stops in about 2 s with the shutdown durations below
+_STABLE_SECONDS = 30.0
+_START_TRIES = 3
+_MAX_LOG_BYTES = 8 << 20
+_LAST_LINES = 12
+
+# Loopback only; nothing leaves the machine; notices dead workers in 4 s instead of 30; does not
+# put off waking actors because other processes use the CPU; shuts down in seconds.
+_SETTINGS = {
+    "GUARD__HOST": "127.0.0.1",
+    "API_PEER__HOST": "127.0.0.1",
+    "METRICS__HOST": "127.0.0.1",
+    "TELEMETRY__ENABLED": "false",
+    "PEGBOARD__BASE_RETRY_TIMEOUT": "250",
+    "PEGBOARD__RESCHEDULE_BACKOFF_MAX_EXPONENT": "2",
+    "PEGBOARD__ENVOY_LOST_THRESHOLD": "3000",
+    "PEGBOARD__ENVOY_ELIGIBLE_THRESHOLD": "2500",
+    "PEGBOARD__ENVOY_UPDATE_PING_INTERVAL": "1000",
+    "PEGBOARD__ENVOY_PING_TIMEOUT": "3000",
+    "PEGBOARD__GATEWAY_WEBSOCKET_RATE_LIMIT_REQUESTS": "1000000",
+    "PEGBOARD__GATEWAY_WEBSOCKET_RATE_LIMIT_DRIP_RATE_MS": "1",
+    "PEGBOARD__ENVOY_WEBSOCKET_RATE_LIMIT_REQUESTS": "10000000",
+    "PEGBOARD__ENVOY_WEBSOCKET_RATE_LIMIT_DRIP_RATE_US": "1",
+    "RUNTIME__WORKER_CPU_MAX": "1000000",
+    "RUNTIME__WORKER_SHUTDOWN_DURATION": "1",
+    "RUNTIME__GUARD_SHUTDOWN_DURATION": "2",
+    "RUNTIME__FORCE_SHUTDOWN_DURATION": "3",
+}
+
+
+@dataclass(frozen=True)
+class _Ports:
+    guard: int
+    peer: int
+    metrics: int
+
+
+class Engine:
+    """Runs the engine while inside `async with`; starts it again on the same ports when it dies.
+
+    It ends with this process, however that ends. Only one may use a data folder at a time.
+
+    Args:
+        binary: `rivet-engine`, from the npm package `@rivetkit/engine-cli`.
+        data_dir: what the engine keeps; made when missing.
+        token: admin token for its management API and for workers. Its gateway and its peer API
+            ask for none, so every process on this machine can reach the actors.
+        log_file: what it prints; `engine.log` in the data folder when None.
+    """
+
+    def __init__(
+        self,
+        binary: Path,
+        data_dir: Path,
+        *,
+        token: str | None = None,
+        log_file: Path | None = None,
+    ) -> None:
+        self.token = token
+        self.restarts = 0
+        """How often it died and was started again."""
+        self._binary = binary
+        self._data_dir = data_dir
+        self._log_file = log_file or data_dir / "engine.log"
+        self._ports: _Ports | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Where it answers, such as `http://127.0.0.1:41234`."""
+        assert self._ports is not None, "not started"
+        return f"http://127.0.0.1:{self._ports.guard}"
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs now."""
+        return None if self._process is None else self._process.pid
+
+    async def __aenter__(self) -> Self:
+        """Start it and wait until it answers; raises EngineError."""
+        if not os.access(self._binary, os.X_OK) or not self._binary.is_file():
+            raise EngineError(
+                f"no Rivet Engine at {self._binary}: install the npm package @rivetkit/engine-cli"
+            )
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            self._log_file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EngineError(f"cannot use the data folder: {error}") from error
+        for attempt in range(_START_TRIES):
+            self._ports = _Ports(*_free_ports(3))
+            try:
+                await self._start()
+                break
+            except EngineError as error:
+                # Another process may have taken one of the free ports in between.
+                if "in use" not in str(error) or attempt == _START_TRIES - 1:
+                    raise
+        self._supervisor = asyncio.create_task(self._supervise(), name="pyrivet-engine")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._supervisor is not None
+        self._supervisor.cancel()
+        await asyncio.gather(self._supervisor, return_exceptions=True)
+        await self._stop()
+
+    async def _supervise(self) -> None:
+        backoff = Backoff(0.05, 5.0)
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            assert self._process is not None
+            code = await self._process.wait()
+            if loop.time() - began > _STABLE_SECONDS:
+                backoff.reset()
+            log.error("engine.died", extra={"exit_code": code, "log_file": str(self._log_file)})
+            await asyncio.sleep(backoff.delay())
+            self.restarts += 1
+            try:
+                await self._start()
+            except EngineError:
+                log.exception("engine.restart_failed")
+            else:
+                log.info("engine.restarted", extra={"restarts": self.restarts})
+
+    async def _start(self) -> None:
+        command = [str(self._binary), "start", "--config", str(self._write_topology())]
+        setpriv = shutil.which("setpriv")
+        if setpriv is not None:
+            # Without this an engine whose parent was killed goes on and keeps the folder locked.
+            command = [setpriv, "--pdeathsig", "KILL", "--", *command]
+        with self._open_log() as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                env=self._environment(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for us; we stop it when its users have gone
+            )
+        try:
+            async with asyncio.timeout(_START_SECONDS), http_client(self.endpoint) as http:
+                while not await _healthy(http):
+                    if self._process.returncode is not None:
+                        raise EngineError(f"the engine ended at once:\n{self._last_lines()}")
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError:
+            await self._stop()
+            lines = self._last_lines()
+            raise EngineError(f"no answer within {_START_SECONDS:g} s:\n{lines}") from None
+        except BaseException:
+            await self._stop()
+            raise
+
+    async def _stop(self) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    def _environment(self) -> Mapping[str, str]:
+        assert self._ports is not None
+        settings = _SETTINGS | {
+            "FILE_SYSTEM__PATH": str(self._data_dir / "db"),
+            "GUARD__PORT": str(self._ports.guard),
+            "API_PEER__PORT": str(self._ports.peer),
+            "METRICS__PORT": str(self._ports.metrics),
+        }
+        if self.token is not None:
+            settings["AUTH__ADMIN_TOKEN"] = self.token
+        inherited = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "TZ")}
+        return inherited | {f"RIVET__{name}": value for name, value in settings.items()}
+
+    def _write_topology(self) -> Path:
+        """Tell the engine its own addresses, which it takes from a file only."""
+        assert self._ports is not None
+        datacenter = {
+            "datacenter_label": 1,
+            "is_leader": True,
+            "public_url": self.endpoint,
+            "peer_url": f"http://127.0.0.1:{self._ports.peer}",
+        }
+        topology = {"datacenter_label": 1, "datacenters": {"default": datacenter}}
+        path = self._data_dir / "engine.json"
+        path.write_text(json.dumps({"topology": topology}))
+        return path
+
+    def _open_log(self) -> IO[bytes]:
+        with contextlib.suppress(OSError):
+            if self._log_file.stat().st_size > _MAX_LOG_BYTES:
+                self._log_file.replace(self._log_file.with_name(self._log_file.name + ".1"))
+        # It prints its settings at start, the token among them.
+        return open(self._log_file, "ab", opener=_open_private)
+
+    def _last_lines(self) -> str:
+        try:
+            with self._log_file.open("rb") as log_file:
+                log_file.seek(max(0, self._log_file.stat().st_size - 8192))
+                lines = log_file.read().decode(errors="replace").splitlines()
+        except OSError as error:
+            return str(error)
+        kept = [line for line in lines if "loaded config" not in line][-_LAST_LINES:]
+        text = "\n".join(line[:400] for line in kept)
+        return text if self.token is None else text.replace(self.token, "…")
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
+
+
+async def _healthy(http: httpx.AsyncClient) -> bool:
+    try:
+        return (await http.get("/health")).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
