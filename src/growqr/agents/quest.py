@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, Field
 from pyrivet import ActionError, action
 
 from growqr.agents import journal, quest_runs, tasks
 from growqr.agents.eventlog import Change as LogChange
+from growqr.agents.goals import goal_text, new_goal
 from growqr.agents.job import TaskFailed, TaskJob
 from growqr.agents.quest_runs import Run
 from growqr.agents.quest_walk import QuestWalk
@@ -28,6 +28,8 @@ _START = re.compile(
     r"(please\s+)?(start|begin|run|do|launch)\s+(the\s+|a\s+|my\s+)?(?P<what>.+)", re.I
 )
 
+_NO_HURRY = re.compile(r"^(no|none|never|nothing)$|\bno (hurry|rush|date|deadline)\b", re.I)
+
 
 class StartQuest(BaseModel):
     """A wish to start a quest; the same `run_id` starts it once."""
@@ -45,11 +47,7 @@ class QuestAgent(SubAgent):
     max_running = 4
 
     async def run_task(self, job: TaskJob) -> TaskResult:
-        run = await quest_runs.find(self, job.task_id)
-        if run is None:
-            raise TaskFailed(
-                "The quest agent only does quests. Start one of them: " + ", ".join(load_quests())
-            )
+        run = await quest_runs.find(self, job.task_id) or await self._run_for(job.task)
         return await QuestWalk(self, job, run).walk()
 
     # Messages
@@ -63,7 +61,7 @@ class QuestAgent(SubAgent):
             await self.answer(waiting, message, None)
         elif (quest := wanted_quest(message.text, load_quests())) is not None:
             async with self.event_log.change() as change:
-                run_id = derived_id("qrn", message.id)
+                run_id = derived_id("run", message.id)
                 self._add(change, quest, run_id, self.task_of(message).requested_by, message.id)
                 self.mark_handled(change, message.id, busy=True)
         else:
@@ -120,15 +118,15 @@ class QuestAgent(SubAgent):
         return quest_runs.view(run, task.status, task.reason)
 
     @action
-    async def cancel(self, id: str) -> dict[str, Any]:
+    async def cancel(self, task_id: str) -> dict[str, Any]:
         """End a run for good; its file says so."""
-        known = Task.model_validate(await self.task(id))
-        run = await quest_runs.find(self, id)
+        known = Task.model_validate(await self.task(task_id))
+        run = await quest_runs.find(self, task_id)
         if run is not None and not tasks.finished(known):
-            answers = _answers(run, await journal.entries(self, id))
+            answers = _answers(run, await journal.entries(self, task_id))
             changes = [quest_runs.progress_file(run, "cancelled", answers)]
             await self.commit_run(run, changes, operation="cancelled", what="cancelled")
-        return await super().cancel(id)
+        return await super().cancel(task_id)
 
     # What a walk uses
 
@@ -156,23 +154,31 @@ class QuestAgent(SubAgent):
 
     def goal_file(self, run: Run, number: int, goal: Goal, values: Mapping[str, str]) -> Change:
         """Return the file of the goal that a step sets."""
-        goal_id = derived_id("gol", run.id, str(number))
-        front = {
-            "id": goal_id,
-            "title": render(goal.title, values),
-            "status": "open",
-            "due": _day(render(goal.due, values)),
-            "created": run.started_on,
-            "source": f"quest {run.quest.key}",
-        }
-        head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
-        text = f"---\n{head}---\n\n# {front['title']}\n\n{render(goal.why, values)}\n"
-        return Change(f"goals/{goal_id}.md", text.encode())
+        set_goal = new_goal(
+            render(goal.title, values),
+            render(goal.why, values),
+            due_of(render(goal.due, values)),
+            operation=f"{run.id}:{number}",
+        )
+        text = goal_text(set_goal, source=f"quest {run.quest.key}")
+        return Change(f"goals/{set_goal.id}.md", text.encode())
+
+    async def _run_for(self, task: Task) -> Run:
+        """Return a new run for a task that another agent asked for; its prompt names a quest."""
+        quest = wanted_quest(task.prompt, load_quests())
+        if quest is None:
+            names = ", ".join(load_quests())
+            raise TaskFailed(f"The quest agent only does quests: {names}. Name one of them.")
+        run = _new_run(quest, derived_id("run", task.id), task.id)
+        async with self.event_log.change() as change:
+            quest_runs.add(change, run)
+            change.emit("quest.started", quest_runs.view(run, task.status), task_id=task.id)
+        return run
 
     def _add(
         self, change: LogChange, quest: Quest, run_id: str, requester: str, message_id: str | None
     ) -> None:
-        run = Run(run_id, derived_id("tsk", run_id), quest, now().date().isoformat())
+        run = _new_run(quest, run_id, derived_id("tsk", run_id))
         quest_runs.add(change, run)
         task = Task(
             id=run.task_id,
@@ -185,6 +191,10 @@ class QuestAgent(SubAgent):
         )
         self.add_task(change, task)
         change.emit("quest.started", quest_runs.view(run, task.status), task_id=task.id)
+
+
+def _new_run(quest: Quest, run_id: str, task_id: str) -> Run:
+    return Run(run_id, task_id, quest, started_on=now().date().isoformat())
 
 
 def wanted_quest(text: str, quests: Mapping[str, Quest]) -> Quest | None:
@@ -211,9 +221,10 @@ def _plain(text: str) -> str:
     return " ".join(word for word in words if word not in ("quest", "the"))
 
 
-def _day(text: str) -> str | None:
-    found = re.search(r"\b\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\b", text)
-    return found[0] if found else None
+def due_of(text: str) -> str | None:
+    """Return when a goal is due, as it was said; None when it was said that nothing presses."""
+    text = text.strip().rstrip(".!")
+    return None if not text or _NO_HURRY.search(text) else text
 
 
 def _answers(run: Run, entries: Mapping[str, Any]) -> dict[str, str]:
