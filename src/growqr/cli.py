@@ -73,7 +73,7 @@ def doctor() -> None:
         examine(
             settings,
             engine=lambda: find_engine(settings),
-            opencode=lambda: find_opencode(settings.sandbox.opencode),
+            opencode=lambda: find_opencode(settings.sandbox),
         )
     )
     for finding in findings:

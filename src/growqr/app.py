@@ -1,0 +1,246 @@
+"""The composition root: settings in, a running platform out.
+
+Everything with a lifetime is opened in `_open`, in the order in which things need each other,
+and closed in the opposite order, also when a later part does not start.
+"""
+
+import asyncio
+import fcntl
+import platform
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+from pyrivet import Client, Engine, EngineError, Worker, WorkerError
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from growqr.agents.factories import actor_factories
+from growqr.agents.memory import Memory
+from growqr.agents.services import AgentServices
+from growqr.api.agents_gateway import AgentGateway
+from growqr.api.app_factory import create_api
+from growqr.api.events import EventHub
+from growqr.api.services import Services
+from growqr.billing.entitlement import Entitlements
+from growqr.db.engine import Database
+from growqr.errors import GrowError
+from growqr.git.commits import CommitService
+from growqr.git.embedded import EmbeddedForge
+from growqr.git.http import GitHttp
+from growqr.git.repos import RepoService
+from growqr.git.tokens import GitTokens
+from growqr.identity.accounts import Accounts
+from growqr.identity.tokens import TokenService
+from growqr.models.gateway import ModelGateway
+from growqr.models.provider import build_model
+from growqr.opencode import Workspaces
+from growqr.secret_files import own_secret
+from growqr.settings import Settings
+
+Role = Literal["all", "api", "worker"]
+
+log = structlog.get_logger(__name__)
+
+
+class StartFailed(Exception):
+    """The platform can't start; the text says why and what to do."""
+
+
+@contextmanager
+def hold_data_folder(folder: Path, role: Role) -> Iterator[None]:
+    """Keep a second `growqr up` off the same data folder; raises StartFailed.
+
+    The engine's storage and the sandboxes have one owner. `growqr api` and `growqr worker`
+    may share a folder with each other, but not with `growqr up`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        kind = fcntl.LOCK_EX if role == "all" else fcntl.LOCK_SH
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except OSError:
+            raise StartFailed(
+                f"another growqr is running on `{folder.resolve()}`. "
+                "Stop it, or set GROWQR_DATA_DIR to another folder."
+            ) from None
+        yield
+
+
+def find_engine(settings: Settings) -> Path:
+    """Return the engine's executable; raises StartFailed."""
+    if settings.rivet.binary is not None:
+        if settings.rivet.binary.is_file():
+            return settings.rivet.binary.resolve()
+        raise StartFailed(f"GROWQR_RIVET__BINARY: there is no file `{settings.rivet.binary}`")
+    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    package = Path(f"node_modules/@rivetkit/engine-cli-linux-{machine}-musl/rivet-engine")
+    for start in (Path(__file__).resolve().parent, Path.cwd()):
+        for folder in (start, *start.parents):
+            if (folder / package).is_file():
+                return folder / package
+    raise StartFailed(
+        "Rivet Engine is not installed. Run `./grow setup`, or set GROWQR_RIVET__BINARY to its "
+        "executable, or GROWQR_RIVET__ENDPOINT to the address of a running one."
+    )
+
+
+def create_app(settings: Settings, role: Role) -> ASGIApp:
+    """Return the ASGI application; its lifespan opens and closes the whole platform."""
+    inner: list[ASGIApp] = []
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            try:
+                inner.append(await _open(settings, role, stack))
+            except (EngineError, GrowError) as error:
+                raise StartFailed(str(error)) from error
+            yield
+
+    async def forward(scope: Scope, receive: Receive, send: Send) -> None:
+        await inner[0](scope, receive, send)
+
+    return Starlette(routes=[Mount("/", app=forward)], lifespan=lifespan)
+
+
+def api_document() -> dict[str, Any]:
+    """Return the OpenAPI document, without starting anything."""
+    return create_api(None, static_dir=None, git_app=None).openapi()
+
+
+async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIApp:
+    data = settings.data_dir.resolve()
+    secrets = data / "secrets"
+    db = Database(settings.db_url)
+    stack.push_async_callback(db.aclose)
+    await db.migrate()
+    forge = EmbeddedForge(data / "git", settings.git)
+    stack.callback(forge.close)
+    commits = CommitService(forge, settings.git)
+    memory = Memory(forge, commits)
+    repos = RepoService(db, forge, commits, settings)
+    internal_token = own_secret(secrets, "internal-token")
+    endpoint, engine_token = await _engine(settings, data, stack)
+
+    client = Client(
+        endpoint,
+        namespace=settings.rivet.namespace,
+        pool=settings.rivet.pool,
+        conn_params={"token": internal_token},
+    )
+    stack.push_async_callback(client.aclose)
+
+    if role in ("all", "worker"):
+        gateway = ModelGateway(settings.model)
+        stack.push_async_callback(gateway.aclose)
+        workspaces = Workspaces(settings, gateway)
+        stack.push_async_callback(workspaces.aclose)
+        agents = AgentServices(
+            settings=settings,
+            db=db,
+            forge=forge,
+            commits=commits,
+            memory=memory,
+            repos=repos,
+            workspaces=workspaces,
+            model=build_model(settings.model),
+            client=client,
+            internal_token=internal_token,
+        )
+        await _work(settings, role, endpoint, engine_token, agents, stack)
+        if role == "worker":
+            return Starlette(routes=[Route("/healthz", _healthy)])
+
+    tokens = TokenService.open(secrets, timedelta(minutes=settings.identity.access_minutes))
+    git_tokens = GitTokens(db)
+    gateway_to_agents = AgentGateway(client)
+    events = EventHub(gateway_to_agents, per_user=settings.limits.sse_per_user)
+    stack.push_async_callback(events.aclose)
+    services = Services(
+        settings=settings,
+        db=db,
+        tokens=tokens,
+        accounts=Accounts(db, tokens, settings.identity),
+        entitlements=Entitlements(settings.billing),
+        forge=forge,
+        commits=commits,
+        memory=memory,
+        repos=repos,
+        git_tokens=git_tokens,
+        agents=gateway_to_agents,
+        events=events,
+        engine_endpoint=endpoint,
+    )
+    git_app = GitHttp(forge, settings.git, git_tokens.authenticate)
+    return create_api(services, static_dir=find_web(), git_app=git_app)
+
+
+async def _work(
+    settings: Settings,
+    role: Role,
+    endpoint: str,
+    engine_token: str | None,
+    agents: AgentServices,
+    stack: AsyncExitStack,
+) -> None:
+    """Host actors until the stack closes."""
+    # The one `growqr up` of a data folder (see `hold_data_folder`) knows that the process before
+    # it is gone, so it may tell the engine so instead of letting it wait.
+    last = settings.data_dir / "engine" / "envoy-key"
+    gone = last.read_text() if role == "all" and last.exists() else None
+    worker = Worker(
+        endpoint,
+        actor_factories(agents),
+        namespace=settings.rivet.namespace,
+        pool=settings.rivet.pool,
+        token=engine_token,
+        takeover=gone,
+    )
+    await stack.enter_async_context(worker)
+    if role == "all":
+        last.write_text(worker.envoy_key)
+    watching = asyncio.create_task(_stop_with(worker))
+    stack.callback(watching.cancel)
+    log.info("worker.started", endpoint=endpoint, pool=settings.rivet.pool)
+
+
+async def _stop_with(worker: Worker) -> None:
+    """A worker that ended by itself takes the process along: a supervisor can start it anew."""
+    try:
+        await worker.wait()
+    except WorkerError:
+        log.exception("worker.ended")
+        signal.raise_signal(signal.SIGTERM)
+
+
+async def _engine(settings: Settings, data: Path, stack: AsyncExitStack) -> tuple[str, str | None]:
+    if settings.rivet.endpoint:
+        token = settings.rivet.token.get_secret_value()
+        return settings.rivet.endpoint.rstrip("/"), token or None
+    token = own_secret(data / "secrets", "engine-token")
+    engine = Engine(
+        find_engine(settings),
+        data / "engine",
+        token=token,
+        log_file=data / "logs" / "engine.log",
+    )
+    await stack.enter_async_context(engine)
+    log.info("engine.started", endpoint=engine.endpoint)
+    return engine.endpoint, token
+
+
+def find_web() -> Path | None:
+    """Return the built web app, or None when it has not been built."""
+    built = Path(__file__).resolve().parents[2] / "web" / "dist"
+    return built if (built / "index.html").is_file() else None
+
+
+async def _healthy(_: object) -> JSONResponse:
+    return JSONResponse({"status": "ok"})
