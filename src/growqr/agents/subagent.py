@@ -362,9 +362,9 @@ class SubAgent(AgentActor):
             return
         for task in self.tasks.values():
             if task.status != "paused" and task.id not in self._runs:
-                self._runs[task.id] = self.spawn(self._run(task.id), name=f"task {task.id}")
+                self._runs[task.id] = self.spawn(self._work(task.id), name=f"task {task.id}")
 
-    async def _run(self, task_id: str) -> None:
+    async def _work(self, task_id: str) -> None:
         slot = Slot(self._places)
         try:
             await slot.take()
