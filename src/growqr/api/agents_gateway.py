@@ -14,7 +14,7 @@ import structlog
 from pyrivet import ActionError, ActorHandle, Client, EventsLost, RivetError
 
 from growqr.db.tables import ActorRow
-from growqr.errors import Conflict, GrowError, InvalidInput, NotFound, TooLarge, Unavailable
+from growqr.errors import Conflict, GrowError, InvalidInput, NotFound, TooMany, Unavailable
 
 Json = dict[str, Any]
 
@@ -37,17 +37,12 @@ class AgentUnavailable(Unavailable):
     code = "agent_unavailable"
 
 
-class AgentTooLarge(TooLarge):
-    """The agent refused something for its size."""
-
-
 _REFUSALS: dict[str, type[GrowError]] = {
     "not_found": NotFound,
     "conflict": Conflict,
     "agent_stopped": AgentStopped,
     "invalid_input": InvalidInput,
-    "validation_error": InvalidInput,
-    "too_large": AgentTooLarge,
+    "too_many": TooMany,
     "unavailable": AgentUnavailable,
 }
 

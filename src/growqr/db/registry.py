@@ -15,11 +15,11 @@ async def find_actor(session: AsyncSession, user_id: str, **by: str) -> ActorRow
 
 
 async def list_actors(session: AsyncSession, user_id: str) -> Sequence[ActorRow]:
-    """Return the user's actors, the Grow Agent first, then in the order they were made."""
+    """Return the user's actors, the Grow Agent first, then by name."""
     rows = await session.scalars(
         select(ActorRow)
         .filter_by(user_id=user_id)
-        .order_by(ActorRow.parent_id.is_not(None), ActorRow.id)
+        .order_by(ActorRow.parent_id.is_not(None), ActorRow.name)
     )
     return rows.all()
 
