@@ -1,0 +1,184 @@
+"""What a program inside the sandbox can reach, tried from inside and looked at from outside."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from growqr.opencode import Finished, Workspace, WorkspaceFile
+from tests.opencode.conftest import Running, ask, spec
+
+pytestmark = [pytest.mark.anyio, pytest.mark.live]
+
+PROBE = r"""
+import ctypes, glob, json, os, socket, subprocess, sys
+
+libc = ctypes.CDLL(None, use_errno=True)
+host_secret, host_port, abstract = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+
+def attempt(work):
+    try:
+        work()
+        return "worked"
+    except OSError as error:
+        return type(error).__name__
+
+def call(name, *arguments):
+    return "worked" if getattr(libc, name)(*arguments) >= 0 else os.strerror(ctypes.get_errno())
+
+def connect(family, address):
+    with socket.socket(family, socket.SOCK_STREAM) as s:
+        s.settimeout(2)
+        s.connect(address)
+
+def environment(pid):
+    try:
+        return open(f"/proc/{pid}/environ").read()
+    except OSError:
+        return ""
+
+print(json.dumps({
+    "outside": attempt(lambda: connect(socket.AF_INET, ("192.0.2.1", 80))),
+    "host_loopback": attempt(lambda: connect(socket.AF_INET, ("127.0.0.1", host_port))),
+    "abstract": attempt(lambda: connect(socket.AF_UNIX, "\0" + abstract)),
+    "dns": attempt(lambda: socket.getaddrinfo("example.com", 80)),
+    "host_file": attempt(lambda: open(host_secret)),
+    "root": attempt(lambda: os.listdir("/root")),
+    "write_usr": attempt(lambda: open("/usr/x", "w")),
+    "write_root": attempt(lambda: open("/x", "w")),
+    "write_dev": attempt(lambda: open("/dev/x", "w")),
+    "write_config": attempt(lambda: open("/opt/config/opencode/opencode.json", "w")),
+    "write_relay": attempt(lambda: open("/opt/relay.py", "w")),
+    "core_pattern": attempt(lambda: open("/proc/sys/kernel/core_pattern", "w")),
+    "unshare": call("unshare", 0x10000000),
+    "mount": call("mount", b"none", b"/tmp", b"tmpfs", 0, None),
+    "ptrace": call("ptrace", 16, os.getppid(), 0, 0),
+    "netlink": attempt(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close()),
+    "setuid": attempt(lambda: os.setuid(0)),
+    "home": attempt(lambda: open("/home/agent/x", "w")),
+    "tmp": attempt(lambda: open("/tmp/x", "w")),
+    "init": environment(1),
+    "environments": "".join(environment(p.split("/")[2]) for p in glob.glob("/proc/[0-9]*/")),
+    "pids": len(glob.glob("/proc/[0-9]*/")),
+    "rg": subprocess.run(["rg", "--version"], capture_output=True).returncode,
+}))
+"""
+
+
+async def probe(workspace: Workspace, secret: Path, port: int, abstract: str) -> dict[str, object]:
+    await workspace.write_files([WorkspaceFile("probe.py", PROBE.encode())])
+    run = f"run: python3 probe.py {secret} {port} {abstract} > out.json"
+    assert isinstance((await ask(workspace, run))[-1], Finished)
+    [found] = [file for file in await workspace.files() if file.path == "out.json"]
+    answer: dict[str, object] = json.loads(found.content)
+    return answer
+
+
+async def test_nothing_of_the_host_is_in_reach(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROWQR_TEST_SECRET", "not-for-sandboxes")
+    secret = tmp_path / "secret"
+    secret.write_text("host")
+    secret.chmod(0o644)
+    abstract = f"growqr-test-{os.getpid()}"
+    with socket.create_server(("127.0.0.1", 0)) as loopback, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind("\0" + abstract)
+        unix.listen()
+        async with running() as workspaces:
+            workspace = await workspaces.get(spec())
+            found = await probe(workspace, secret, loopback.getsockname()[1], abstract)
+            assert workspace.server_pid is not None
+            uids = {uid for pid in tree(workspace.server_pid) for uid in uids_of(pid)}
+    environments = str(found.pop("environments"))
+    init = str(found.pop("init"))
+    assert int(str(found.pop("pids"))) < 12
+    assert found == {
+        "outside": "OSError",
+        "host_loopback": "ConnectionRefusedError",
+        "abstract": "ConnectionRefusedError",
+        "dns": "gaierror",
+        "host_file": "FileNotFoundError",
+        "root": "FileNotFoundError",
+        "write_usr": "OSError",
+        "write_root": "OSError",
+        "write_dev": "OSError",
+        "write_config": "OSError",
+        "write_relay": "OSError",
+        "core_pattern": "OSError",
+        "unshare": "Operation not permitted",
+        "mount": "Operation not permitted",
+        "ptrace": "Operation not permitted",
+        "netlink": "PermissionError",
+        "setuid": "OSError",
+        "home": "worked",
+        "tmp": "worked",
+        "rg": 0,
+    }
+    assert "OPENCODE" in environments  # it did read something
+    assert "not-for-sandboxes" not in environments
+    assert "OPENCODE" not in init
+    assert "GROWQR" not in init
+    assert 0 not in uids
+    assert len(uids) == 1
+
+
+async def test_two_workspaces_have_two_host_uids_and_keep_them(running: Running) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    seen: list[dict[str, int]] = []
+    for _ in range(2):
+        uids = {}
+        async with running() as workspaces:
+            for name in ("a", "b"):
+                workspace = await workspaces.get(spec(name))
+                await workspace.start()
+                assert workspace.server_pid is not None
+                uids[name] = uids_of(workspace.server_pid)[0]
+                assert workspace.path.stat().st_uid == uids[name]
+        assert uids["a"] != uids["b"]
+        seen.append(uids)
+    assert seen[0] == seen[1]
+
+
+async def test_a_memory_or_fork_bomb_hits_only_its_tools(running: Running) -> None:
+    async with running(memory_bytes=900 << 20, max_processes=160) as workspaces:
+        workspace = await workspaces.get(spec())
+        session_id = await workspace.create_session("Test")
+        pid = workspace.server_pid
+        eat = 'python3 -c "b = bytearray(2 << 30)" 2>&1 | tail -1; echo ${PIPESTATUS[0]}'
+        fork = "for i in $(seq 500); do sleep 5 & done 2>/dev/null; jobs | wc -l; kill $(jobs -p)"
+        for command in (eat, fork, "echo alive"):
+            progress = await ask(workspace, f"run: {command}", session_id)
+        assert isinstance(progress[-1], Finished)
+        assert "alive" in progress[-1].text
+        assert workspace.server_pid == pid
+
+
+async def test_nothing_stays_after_a_stop(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        await ask(workspace, "run: setsid sleep 600 > /dev/null 2>&1 &")
+        assert workspace.server_pid is not None
+        assert workspace._server is not None
+        stage = workspace._server.stage
+        pids = tree(workspace.server_pid)
+        assert len(pids) > 3
+        await workspace.stop()
+        assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+        assert not stage.exists()
+        assert not list(Path("/sys/fs/cgroup").glob(f"*/*{workspace.spec.id}"))
+        assert not (workspace.path.parent / "run.json").exists()
+
+
+def tree(pid: int) -> list[int]:
+    """Return a process and all below it."""
+    below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(p for child in below for p in tree(int(child)))]
+
+
+def uids_of(pid: int) -> list[int]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return [int(uid) for line in lines if line.startswith("Uid:") for uid in line.split()[1:]]

@@ -1,0 +1,296 @@
+"""The life of real OpenCode servers in real sandboxes, with the offline model."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from growqr.errors import Conflict
+from growqr.opencode import (
+    Asked,
+    Finished,
+    Said,
+    StatusChanged,
+    ToolFinished,
+    ToolStarted,
+    TurnFailed,
+    Workspace,
+    WorkspaceEvent,
+    WorkspaceFile,
+)
+from growqr.opencode.config import rules_in_force
+from growqr.opencode.types import SandboxUnavailable, SessionMissing, WorkspaceFailed
+from growqr.settings import ModelSettings
+from tests.opencode.conftest import Running, ask, spec
+from tests.support.scripted_model import Answer, Request, Say, call, serve, tool_results
+
+pytestmark = [pytest.mark.anyio, pytest.mark.live]
+
+
+async def until(events: AsyncIterator[WorkspaceEvent], state: str) -> StatusChanged:
+    async for event in events:
+        if isinstance(event, StatusChanged) and event.status.state == state:
+            return event
+    raise AssertionError("the events ended")
+
+
+async def test_a_prompt_writes_a_file_and_runs_it(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        assert workspace.status.state == "provisioned"
+        assert await workspaces.get(spec()) is workspace
+        progress = await ask(workspace, "```python hi.py\nprint(6 * 7)\n```\nrun: python3 hi.py")
+        assert progress[:4] == [
+            ToolStarted("write", "hi.py"),
+            ToolFinished("write", "hi.py", "Wrote file successfully.", None, path="hi.py"),
+            ToolStarted("bash", "python3 hi.py"),
+            ToolFinished("bash", "python3 hi.py", "42\n", 0),
+        ]
+        said, finished = progress[4:]
+        assert isinstance(said, Said)
+        assert finished == Finished(said.text, 0)
+        assert "```\n42\n```" in said.text
+        assert await workspace.files() == [WorkspaceFile("hi.py", b"print(6 * 7)\n")]
+        assert workspace.status.state == "idle"
+        assert any("server listening" in line.text for line in workspace.logs())
+    assert workspace.status.state == "stopped"
+
+
+async def test_a_failed_command_shows_its_exit_code(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        progress = await ask(workspace, "run: echo oops >&2; exit 3")
+        finished = next(item for item in progress if isinstance(item, ToolFinished))
+        assert (finished.exit_code, finished.failed) == (3, True)
+        assert finished.output.startswith("oops\n")
+        assert isinstance(progress[-1], Finished)
+        assert "ended with exit code 3" in progress[-1].text
+
+
+async def test_files_from_outside_are_seen_inside_and_back(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        tool = WorkspaceFile("bin/tool", b"#!/bin/sh\necho from outside\n", executable=True)
+        await workspace.write_files([tool])
+        progress = await ask(workspace, "run: bin/tool; rm bin/tool; ln -s /etc/passwd link")
+        assert ToolFinished("bash", progress[0].title, "from outside\n", 0) in progress  # type: ignore[union-attr]
+        assert await workspace.files() == []
+        assert (await workspace.snapshot()).skipped == {"link": "a link"}
+
+
+async def test_sessions_stay_over_a_stop_and_a_new_process(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        session_id = await workspace.create_session("Test")
+        await ask(workspace, "run: echo one > file", session_id)
+        await workspace.stop("because")
+        assert (workspace.status.state, workspace.status.reason) == ("stopped", "because")
+        assert workspace.server_pid is None
+        progress = await ask(workspace, "run: cat file", session_id)
+        assert ToolFinished("bash", "cat file", "one\n", 0) in progress
+    async with running() as workspaces:
+        progress = await ask(await workspaces.get(spec()), "run: cat file", session_id)
+        assert isinstance(progress[-1], Finished)
+
+
+async def test_a_killed_server_is_noticed_and_the_next_start_works(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        session_id = await workspace.create_session("Test")
+        progress = []
+        async with workspace.watch() as events:
+            async for item in workspace.prompt(session_id, "run: sleep 60"):
+                progress.append(item)
+                if isinstance(item, ToolStarted):
+                    assert workspace.server_pid is not None
+                    os.kill(workspace.server_pid, signal.SIGKILL)
+            await until(events, "failed")
+        failed = progress[-1]
+        assert isinstance(failed, TurnFailed)
+        assert (failed.retryable, failed.aborted) == (True, False)
+        assert "signal 9" in failed.reason
+        assert "signal 9" in (workspace.status.reason or "")
+        assert isinstance((await ask(workspace, "run: true", session_id))[-1], Finished)
+
+
+async def test_abort_ends_the_turn_and_its_commands(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        session_id = await workspace.create_session("Test")
+        last = None
+        async for last in workspace.prompt(session_id, "run: sleep 60\nrun: touch never"):
+            if isinstance(last, ToolStarted):
+                await workspace.abort(session_id)
+        assert last == TurnFailed("The work was stopped.", retryable=False, aborted=True)
+        # what was aborted does not show up in the next turn
+        assert await ask(workspace, "run: ls", session_id) == [
+            ToolStarted("bash", "ls"),
+            ToolFinished("bash", "ls", "(no output)", 0),
+            Said(text := "(offline model) Done.\n- Ran `ls`:\n```\n(no output)\n```"),
+            Finished(text, 0),
+        ]
+
+
+async def test_abort_while_the_server_starts(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        session_id = await workspace.create_session("Test")
+        await workspace.stop()
+        asking = asyncio.create_task(ask(workspace, "run: touch never", session_id))
+        async with workspace.watch() as events:
+            await until(events, "starting")
+            await workspace.abort(session_id)
+        last = (await asking)[-1]
+        assert isinstance(last, TurnFailed)
+        assert last.aborted
+        assert await workspace.files() == []
+
+
+async def test_leaving_the_loop_aborts_the_turn(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        session_id = await workspace.create_session("Test")
+        turn = workspace.prompt(session_id, "run: sleep 60\nrun: touch never")
+        assert isinstance(await anext(turn), ToolStarted)
+        with pytest.raises(Conflict, match="another prompt"):
+            await ask(workspace, "run: true", session_id)
+        await turn.aclose()
+        assert workspace.status.state == "idle"
+        assert isinstance((await ask(workspace, "run: ls", session_id))[-1], Finished)
+        assert await workspace.files() == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [({"task_seconds": 3}, "took longer than 3 s"), ({"max_steps": 1}, "not finish in 1 steps")],
+)
+async def test_limits_end_a_turn(running: Running, limit: dict[str, Any], reason: str) -> None:
+    async with running(**limit) as workspaces:
+        progress = await ask(await workspaces.get(spec()), "run: sleep 8\nrun: sleep 8")
+        last = progress[-1]
+        assert isinstance(last, TurnFailed)
+        assert reason in last.reason
+        assert not last.retryable
+
+
+async def test_an_idle_server_leaves_its_place_to_who_waits(running: Running) -> None:
+    async with running(max_running=1) as workspaces:
+        first, second = await workspaces.get(spec("a")), await workspaces.get(spec("b"))
+        await first.start()
+        await second.start()
+        assert (first.status.state, second.status.state) == ("stopped", "ready")
+        assert first.status.reason == "another task needed its place"
+
+
+async def test_an_idle_server_stops_by_itself(running: Running) -> None:
+    async with running(idle_seconds=0.1) as workspaces:
+        workspace = await workspaces.get(spec())
+        async with workspace.watch() as events:
+            await workspace.start()
+            assert (await until(events, "stopped")).status.reason == "it was idle"
+
+
+async def test_stop_ends_a_start_under_way(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        async with workspace.watch() as events:
+            starting = asyncio.create_task(workspace.start())
+            await until(events, "starting")
+            await workspace.stop()
+        with pytest.raises(WorkspaceFailed, match="stopped while it started"):
+            await starting
+        assert workspace.status.state == "stopped"
+        await workspace.start()
+        assert workspace.status.state == "ready"
+
+
+async def test_a_missing_program_is_a_reason(running: Running, tmp_path: Path) -> None:
+    async with running(opencode=tmp_path / "absent") as workspaces:
+        workspace = await workspaces.get(spec())
+        with pytest.raises(SandboxUnavailable, match="GROWQR_SANDBOX__OPENCODE"):
+            await workspace.start()
+        assert workspace.status.state == "failed"
+        assert "absent" in (workspace.status.reason or "")
+
+
+async def test_a_broken_program_is_a_reason(running: Running, tmp_path: Path) -> None:
+    broken = tmp_path / "opencode"
+    broken.write_text("#!/bin/sh\necho out of order\nexit 7\n")
+    broken.chmod(0o755)
+    async with running(opencode=broken) as workspaces:
+        workspace = await workspaces.get(spec())
+        with pytest.raises(WorkspaceFailed, match=r"exit code 7.*out of order"):
+            await workspace.start()
+        assert workspace.status.state == "failed"
+
+
+async def test_an_unknown_session_is_refused(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        for session_id in ("ses_0000000000000000000000000000", "../../config"):
+            with pytest.raises(SessionMissing):
+                await ask(workspace, "run: true", session_id)
+        assert workspace.status.state == "idle"
+
+
+async def test_a_workspaces_own_configuration_counts_for_nothing(running: Running) -> None:
+    config = b'{"permission":{"webfetch":"allow"},"agent":{"build":{"permission":{"*":"deny"}}}}'
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        names = ("opencode.json", ".opencode/opencode.json")
+        await workspace.write_files([WorkspaceFile(name, config) for name in names])
+        assert isinstance((await ask(workspace, "run: true"))[-1], Finished)
+        assert await _follows_the_rules(workspace)
+
+
+async def _follows_the_rules(workspace: Workspace) -> bool:
+    assert workspace._server is not None
+    agents = await workspace._server.client.agents()
+    return rules_in_force(agents, read_only=workspace.spec.read_only)
+
+
+async def test_a_read_only_workspace_can_be_read(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec(read_only=True))
+        await workspace.write_files([WorkspaceFile("a.txt", b"kept")])
+        progress = await ask(workspace, "run: cat a.txt\nrun: echo x > a.txt")
+        results = [item for item in progress if isinstance(item, ToolFinished)]
+        assert results[0].output == "kept"
+        assert "Read-only file system" in results[1].output
+        assert await workspace.files() == [WorkspaceFile("a.txt", b"kept")]
+
+
+async def test_a_question_waits_for_its_answer(running: Running) -> None:
+    def script(request: Request) -> Answer:
+        if results := tool_results(request):
+            return Say(results[-1])
+        option = {"label": "Red", "description": "the colour"}
+        question = {"question": "Which colour?", "header": "Colour", "options": [option]}
+        return call("question", questions=[question])
+
+    with serve(script) as model:
+        settings = ModelSettings(
+            provider="openai-compatible",
+            name="scripted",
+            base_url=model.base_url,
+            api_key=SecretStr("real-key"),
+        )
+        async with running(settings) as workspaces:
+            workspace = await workspaces.get(spec())
+            session_id = await workspace.create_session("Test")
+            seen = []
+            async for item in workspace.prompt(session_id, "Paint it"):
+                seen.append(item)
+                if isinstance(item, Asked):
+                    assert (item.question, item.options) == ("Which colour?", ("Red",))
+                    with pytest.raises(SessionMissing):
+                        await workspace.answer(session_id, "que_other", "Blue")
+                    await workspace.answer(session_id, item.id, "Blue")
+            assert isinstance(seen[-1], Finished)
+            assert "Blue" in seen[-1].text
+            assert model.keys == {"real-key"}
