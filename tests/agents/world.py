@@ -37,12 +37,18 @@ class World:
 
     services: AgentServices
     client: Client
+    endpoint: str
+    pool: str
     user_id: str
     ids: dict[str, str]
     repo: RepoRef
 
     def agent(self, name: str) -> ActorHandle:
         return self.client.get_or_create(name, [self.ids[name]])
+
+    def stranger(self, params: dict[str, Any]) -> Client:
+        """Return a client with connection parameters of its own."""
+        return Client(self.endpoint, pool=self.pool, conn_params=params)
 
     async def post(self, text: str, *, to: str = "grow", **more: Any) -> str:
         """Post as the user; returns the message's id."""
@@ -148,7 +154,7 @@ async def world(
         await stack.enter_async_context(Worker(endpoint, makers, pool=pool, conn_params=params))
         client = Client(endpoint, pool=pool, conn_params=params)
         stack.push_async_callback(client.aclose)
-        yield World(services, client, user_id, ids, repo)
+        yield World(services, client, endpoint, pool, user_id, ids, repo)
 
 
 async def open_services(

@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS outbox (
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 15.0
+TRANSIENT = frozenset({"internal_error", "action_timed_out", "overloaded"})
+"""Refusals that say nothing about the call itself."""
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +108,9 @@ class Outbox:
             try:
                 await self._deliver_one(letter)
             except ActionError as error:
+                if error.code in TRANSIENT:
+                    silent.add(letter.actor_id)
+                    continue
                 log.warning(
                     "outbox.refused",
                     actor_id=letter.actor_id,
