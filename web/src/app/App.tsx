@@ -1,0 +1,36 @@
+import { QueryClientProvider, type QueryClient } from '@tanstack/react-query';
+import { RouterProvider } from '@tanstack/react-router';
+import { useEffect } from 'react';
+
+import { ApiContext } from '@/api/ApiContext';
+import type { ApiClient } from '@/api/client';
+
+import type { makeRouter } from './router';
+
+interface Props {
+  api: ApiClient;
+  queries: QueryClient;
+  router: ReturnType<typeof makeRouter>;
+}
+
+export function App({ api, queries, router }: Props) {
+  // Logging in, out, or in as someone else is a change of page and of everything cached.
+  useEffect(() => {
+    let userId = api.session.get()?.user.id;
+    return api.session.subscribe(() => {
+      const next = api.session.get()?.user.id;
+      if (next === userId) return;
+      userId = next;
+      queries.clear();
+      void router.invalidate();
+    });
+  }, [api, queries, router]);
+
+  return (
+    <ApiContext value={api}>
+      <QueryClientProvider client={queries}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </ApiContext>
+  );
+}

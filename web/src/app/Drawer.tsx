@@ -1,0 +1,33 @@
+import { Dialog } from 'radix-ui';
+import type { ReactNode } from 'react';
+
+import { cx } from '@/components/ui/cx';
+
+interface Props {
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+  title: string;
+  side: 'left' | 'right';
+  children: ReactNode;
+}
+
+/** A side of the page on small screens: slides over it and keeps the focus. */
+export function Drawer({ open, onOpenChange, title, side, children }: Props) {
+  return (
+    <Dialog.Root open={open} onOpenChange={onOpenChange}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="fixed inset-0 z-40 animate-fade bg-ink/30 dark:bg-rail/70" />
+        <Dialog.Content
+          aria-describedby={undefined}
+          className={cx(
+            'fixed inset-y-0 z-50 w-72 max-w-[86vw] bg-canvas shadow-float focus:outline-none',
+            side === 'left' ? 'left-0 animate-slide' : 'right-0 w-80 animate-fade',
+          )}
+        >
+          <Dialog.Title className="sr-only">{title}</Dialog.Title>
+          {children}
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

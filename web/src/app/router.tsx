@@ -1,0 +1,148 @@
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  Outlet,
+  redirect,
+  type RouterHistory,
+} from '@tanstack/react-router';
+
+import type { ReactNode } from 'react';
+
+import type { SessionStore } from '@/api/session';
+import { paths } from '@/config/paths';
+import { LoginPage } from '@/features/auth/LoginPage';
+import { RegisterPage } from '@/features/auth/RegisterPage';
+import { MemoryPage } from '@/features/memory/MemoryPage';
+import { QuestsPage } from '@/features/quests/QuestsPage';
+import { SettingsPage } from '@/features/settings/SettingsPage';
+
+import { AppShell } from './AppShell';
+import { ChannelScreen } from './ChannelScreen';
+import { NotFoundScreen } from './NotFoundScreen';
+
+interface Context {
+  session: SessionStore;
+}
+
+const root = createRootRouteWithContext<Context>()({
+  component: Outlet,
+  notFoundComponent: NotFoundScreen,
+});
+
+/** Pages for people who are not logged in; those who are go on. */
+const guests = createRoute({
+  getParentRoute: () => root,
+  id: 'guests',
+  component: Outlet,
+  beforeLoad: ({ context }): void => {
+    if (context.session.get() !== null) throw toHome();
+  },
+});
+
+/** Pages behind the login. */
+const members = createRoute({
+  getParentRoute: () => root,
+  id: 'members',
+  component: AppShell,
+  beforeLoad: ({ context }): void => {
+    if (context.session.get() === null) throw redirect({ to: paths.login });
+  },
+});
+
+function toHome() {
+  return redirect({ to: paths.channel, params: { name: 'grow' } });
+}
+
+const channel = createRoute({
+  getParentRoute: () => members,
+  path: paths.channel,
+  component: ChannelRoute,
+});
+
+function ChannelRoute(): ReactNode {
+  const { name } = channel.useParams();
+  return <ChannelScreen name={name} />;
+}
+
+const memory = createRoute({
+  getParentRoute: () => members,
+  path: paths.memory,
+  // The open file is in the address, so a reload or a link finds it.
+  validateSearch: (search): { path?: string } =>
+    typeof search.path === 'string' ? { path: search.path } : {},
+  component: MemoryRoute,
+});
+
+function MemoryRoute(): ReactNode {
+  const { path } = memory.useSearch();
+  const navigate = memory.useNavigate();
+  return (
+    <MemoryPage
+      path={path}
+      onOpen={(next) => void navigate({ search: next === undefined ? {} : { path: next } })}
+    />
+  );
+}
+
+const start = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  beforeLoad: (): void => {
+    throw toHome();
+  },
+});
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: paths.home,
+  beforeLoad: (): void => {
+    throw toHome();
+  },
+});
+
+const login = createRoute({
+  getParentRoute: () => guests,
+  path: paths.login,
+  component: LoginPage,
+});
+
+const register = createRoute({
+  getParentRoute: () => guests,
+  path: paths.register,
+  component: RegisterPage,
+});
+
+const quests = createRoute({
+  getParentRoute: () => members,
+  path: paths.quests,
+  component: QuestsPage,
+});
+
+const settings = createRoute({
+  getParentRoute: () => members,
+  path: paths.settings,
+  component: SettingsPage,
+});
+
+// Routes made inside this tree would lose their types: each has a name.
+const routes = root.addChildren([
+  start,
+  home,
+  guests.addChildren([login, register]),
+  members.addChildren([channel, quests, memory, settings]),
+]);
+
+export function makeRouter(session: SessionStore, history?: RouterHistory) {
+  return createRouter({
+    routeTree: routes,
+    context: { session },
+    ...(history === undefined ? {} : { history }),
+  });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

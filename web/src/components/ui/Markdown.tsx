@@ -1,0 +1,44 @@
+import { memo } from 'react';
+import ReactMarkdown, { type Components } from 'react-markdown';
+import remarkGfm from 'remark-gfm';
+
+import { CodeBlock } from './CodeBlock';
+
+/**
+ * No raw HTML, and no images: an address that a model wrote would be asked for by the browser
+ * and could carry something out. Links are opened only by a person.
+ */
+const COMPONENTS: Components = {
+  a: ({ href, children }) => (
+    <a href={href} target="_blank" rel="noopener noreferrer nofollow">
+      {children}
+    </a>
+  ),
+  img: ({ src, alt }) => (
+    <a href={src} target="_blank" rel="noopener noreferrer nofollow">
+      {alt === undefined || alt === '' ? 'image' : alt}
+    </a>
+  ),
+  pre: ({ node }) => {
+    const code = node?.children.find((child) => child.type === 'element');
+    const className = code?.properties.className;
+    const language = Array.isArray(className) ? String(className[0]).replace('language-', '') : '';
+    const text = (code?.children ?? [])
+      .map((child) => (child.type === 'text' ? child.value : ''))
+      .join('');
+    return <CodeBlock language={language} text={text} />;
+  },
+};
+
+const PLUGINS = [remarkGfm];
+
+/** Text in Markdown, with GitHub's tables, lists and strikethrough. */
+export const Markdown = memo(function Markdown({ text }: { text: string }) {
+  return (
+    <div className="prose">
+      <ReactMarkdown remarkPlugins={PLUGINS} components={COMPONENTS}>
+        {text}
+      </ReactMarkdown>
+    </div>
+  );
+});

@@ -1,0 +1,46 @@
+import { Dialog } from 'radix-ui';
+import type { ReactNode } from 'react';
+
+import { cx } from './cx';
+
+interface Props {
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+  title: string;
+  /** Read aloud with the title. */
+  description: ReactNode;
+  /** False: title and description are there for screen readers only. */
+  showTitle?: boolean;
+  children?: ReactNode;
+}
+
+export function Modal({
+  open,
+  onOpenChange,
+  title,
+  description,
+  showTitle = true,
+  children,
+}: Props) {
+  return (
+    <Dialog.Root open={open} onOpenChange={onOpenChange}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="fixed inset-0 z-40 animate-fade bg-ink/30 backdrop-blur-[2px] dark:bg-rail/70" />
+        <Dialog.Content
+          className={cx(
+            'fixed inset-x-4 top-[14vh] z-50 mx-auto max-w-md animate-rise rounded-2xl',
+            'border border-line bg-surface shadow-float focus:outline-none',
+          )}
+        >
+          <div className={showTitle ? 'px-5 pt-5' : 'sr-only'}>
+            <Dialog.Title className="text-base font-semibold">{title}</Dialog.Title>
+            <Dialog.Description className="mt-1.5 text-sm text-ink-soft">
+              {description}
+            </Dialog.Description>
+          </div>
+          {children}
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

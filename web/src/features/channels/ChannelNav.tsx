@@ -1,0 +1,50 @@
+import { Link } from '@tanstack/react-router';
+
+import type { Channel } from '@/api/types';
+import { cx } from '@/components/ui/cx';
+import { StatusDot } from '@/components/ui/StatusDot';
+import { paths } from '@/config/paths';
+import { useLiveState } from '@/lib/live/LiveContext';
+
+/** The list of channels with what is new in them. */
+export function ChannelNav() {
+  const channels = useLiveState((state) => state.channels);
+  return (
+    <nav aria-label="Channels">
+      <h2 className="px-3 pb-1.5 text-xs font-medium text-ink-faint">Channels</h2>
+      <ul className="space-y-0.5">
+        {channels.map((channel) => (
+          <li key={channel.id}>
+            <ChannelLink channel={channel} />
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+function ChannelLink({ channel: { name, status, unread } }: { channel: Channel }) {
+  return (
+    <Link
+      to={paths.channel}
+      params={{ name }}
+      aria-label={`${name}, ${status}${unread > 0 ? `, ${unread} unread` : ''}`}
+      className={cx(
+        'flex h-9 items-center gap-2.5 rounded-lg px-3 transition-colors hover:bg-hover',
+        'aria-[current=page]:bg-accent-soft aria-[current=page]:font-medium aria-[current=page]:text-accent-strong',
+        unread > 0 ? 'font-semibold text-ink' : 'text-ink-soft',
+      )}
+    >
+      <span aria-hidden className="w-3 text-center text-ink-faint">
+        #
+      </span>
+      <span className="min-w-0 flex-1 truncate">{name}</span>
+      {unread > 0 && (
+        <span className="rounded-full bg-accent px-1.5 text-[11px] leading-[18px] font-semibold text-accent-ink">
+          {unread > 99 ? '99+' : unread}
+        </span>
+      )}
+      <StatusDot status={status} />
+    </Link>
+  );
+}

@@ -1,0 +1,103 @@
+import { SendHorizontal } from 'lucide-react';
+import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent } from 'react';
+
+import { Button } from '@/components/ui/Button';
+import { cx } from '@/components/ui/cx';
+import { limits } from '@/config/limits';
+
+/** From this share of the limit on the count is shown. */
+const COUNT_FROM = 0.9;
+
+interface Props {
+  channelName: string;
+  onSend: (text: string) => void;
+  /** Why nothing can be sent now. */
+  blocked?: string | undefined;
+}
+
+/** Where a message is written: Enter sends, Shift+Enter begins a new line. */
+export function Composer({ channelName, onSend, blocked }: Props) {
+  const [text, setText] = useState('');
+  const field = useRef<HTMLTextAreaElement>(null);
+  const noteId = useId();
+  const left = limits.messageChars - text.length;
+  const canSend = text.trim() !== '' && left >= 0 && blocked === undefined;
+
+  useLayoutEffect(() => {
+    const area = field.current;
+    if (area === null) return;
+    area.style.height = 'auto';
+    area.style.height = `${Math.min(area.scrollHeight, 240)}px`;
+  }, [text]);
+
+  const send = (): void => {
+    if (!canSend) return;
+    onSend(text.trim());
+    setText('');
+    field.current?.focus();
+  };
+
+  const onKeyDown = (event: KeyboardEvent): void => {
+    // Enter that ends a composition (Japanese, Chinese, …) belongs to the input method.
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    send();
+  };
+
+  return (
+    <form
+      className="mx-auto w-full max-w-3xl px-3 pb-3 md:px-5 md:pb-5"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <div
+        className={cx(
+          'flex items-end gap-2 rounded-2xl border bg-surface p-2 pl-4 shadow-float transition-colors',
+          'focus-within:border-accent',
+          left < 0 ? 'border-danger' : 'border-line-strong/60',
+        )}
+      >
+        <textarea
+          ref={field}
+          rows={1}
+          value={text}
+          aria-label={`Message #${channelName}`}
+          aria-describedby={noteId}
+          aria-invalid={left < 0}
+          placeholder={`Message #${channelName}`}
+          disabled={blocked !== undefined}
+          onChange={(event) => setText(event.target.value)}
+          onKeyDown={onKeyDown}
+          className="max-h-60 min-w-0 flex-1 resize-none bg-transparent py-1.5 leading-relaxed placeholder:text-ink-faint focus:outline-none disabled:cursor-not-allowed"
+        />
+        <Button
+          type="submit"
+          variant="primary"
+          disabled={!canSend}
+          aria-label="Send"
+          className="size-9 rounded-xl px-0!"
+        >
+          <SendHorizontal aria-hidden size={17} />
+        </Button>
+      </div>
+      <p id={noteId} className="mt-1.5 min-h-4 px-2 text-xs text-ink-faint">
+        {blocked ?? <Hint left={left} />}
+      </p>
+    </form>
+  );
+}
+
+function Hint({ left }: { left: number }) {
+  if (left < 0) {
+    return <span className="text-danger">{-left} characters too many; send it in parts.</span>;
+  }
+  if (left < limits.messageChars * (1 - COUNT_FROM)) return `${left} characters left`;
+  return (
+    <span className="hidden md:inline">
+      <kbd className="font-sans font-medium">Enter</kbd> sends,{' '}
+      <kbd className="font-sans font-medium">Shift Enter</kbd> begins a new line
+    </span>
+  );
+}

@@ -1,0 +1,47 @@
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+
+/** This near to the end counts as being there, in pixels. */
+const NEAR = 80;
+
+/**
+ * Keeps a scrolling box at its end while the reader is there, and leaves it alone otherwise.
+ *
+ * Returns refs for the box and for its content, and whether the end is in view.
+ */
+export function useStickToBottom() {
+  const box = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const sticks = useRef(true);
+  const [atEnd, setAtEnd] = useState(true);
+
+  const toEnd = useCallback((): void => {
+    if (box.current !== null) box.current.scrollTop = box.current.scrollHeight;
+    sticks.current = true;
+    setAtEnd(true);
+  }, []);
+
+  useLayoutEffect(() => {
+    if (box.current !== null) box.current.scrollTop = box.current.scrollHeight;
+  }, []);
+
+  useEffect(() => {
+    const [outer, inner] = [box.current, content.current];
+    if (outer === null || inner === null) return;
+    const onScroll = (): void => {
+      sticks.current = outer.scrollHeight - outer.scrollTop - outer.clientHeight < NEAR;
+      setAtEnd(sticks.current);
+    };
+    const observer = new ResizeObserver(() => {
+      if (sticks.current) outer.scrollTop = outer.scrollHeight;
+    });
+    observer.observe(inner);
+    observer.observe(outer);
+    outer.addEventListener('scroll', onScroll, { passive: true });
+    return () => {
+      observer.disconnect();
+      outer.removeEventListener('scroll', onScroll);
+    };
+  }, []);
+
+  return { box, content, atEnd, toEnd };
+}

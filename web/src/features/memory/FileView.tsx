@@ -1,0 +1,63 @@
+import { useQuery } from '@tanstack/react-query';
+import { X } from 'lucide-react';
+
+import { useApi } from '@/api/ApiContext';
+import { CodeBlock } from '@/components/ui/CodeBlock';
+import { ErrorState } from '@/components/ui/ErrorState';
+import { IconButton } from '@/components/ui/IconButton';
+import { Markdown } from '@/components/ui/Markdown';
+import { Skeleton } from '@/components/ui/Skeleton';
+
+import { fileQuery } from './api';
+import { splitFrontMatter } from './frontMatter';
+
+interface Props {
+  repoId: string;
+  path: string;
+  onClose: () => void;
+}
+
+/** One file, as a person reads it. */
+export function FileView({ repoId, path, onClose }: Props) {
+  const api = useApi();
+  const file = useQuery(fileQuery(api, repoId, path));
+  return (
+    <article aria-label={path} className="animate-fade rounded-2xl border border-line bg-surface">
+      <header className="flex items-center gap-3 border-b border-line py-1.5 pr-2 pl-5">
+        <h2 className="min-w-0 flex-1 truncate font-mono text-[13px]">{path}</h2>
+        <IconButton icon={X} label="Close file" onClick={onClose} />
+      </header>
+      <div className="px-5 py-5">
+        {file.isPending && <Skeleton lines={4} label="Loading file" />}
+        {file.error !== null && (
+          <ErrorState error={file.error} retry={() => void file.refetch()} />
+        )}
+        {file.data !== undefined && <FileText path={path} text={file.data} />}
+      </div>
+    </article>
+  );
+}
+
+function FileText({ path, text }: { path: string; text: string }) {
+  if (!path.endsWith('.md')) return <CodeBlock text={text} language={path.split('.').pop() ?? ''} />;
+  const { fields, body } = splitFrontMatter(text);
+  return (
+    <>
+      {fields.length > 0 && (
+        <dl className="mb-5 grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1 border-b border-line pb-4 text-[13px]">
+          {fields.map(({ key, value }) => (
+            <div key={key} className="contents">
+              <dt className="text-ink-faint">{key}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {body.trim() === '' ? (
+        <p className="text-sm text-ink-soft">This file is empty.</p>
+      ) : (
+        <Markdown text={body} />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,62 @@
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { Map } from 'lucide-react';
+
+import { useApi } from '@/api/ApiContext';
+import { describe } from '@/api/problem';
+import { EmptyState } from '@/components/ui/EmptyState';
+import { ErrorState } from '@/components/ui/ErrorState';
+import { Notice } from '@/components/ui/Notice';
+import { PageHeader } from '@/components/ui/PageHeader';
+import { Skeleton } from '@/components/ui/Skeleton';
+import { paths } from '@/config/paths';
+
+import { questsQuery, useStartQuest } from './api';
+import { QuestCard } from './QuestCard';
+import { RunList } from './RunList';
+
+/** The quests that can be started, and how far the started ones are. */
+export function QuestsPage() {
+  const api = useApi();
+  const navigate = useNavigate();
+  const quests = useQuery(questsQuery(api));
+  const start = useStartQuest();
+
+  const launch = (key: string): void =>
+    start.mutate(key, {
+      onSuccess: () => void navigate({ to: paths.channel, params: { name: 'quest' } }),
+    });
+
+  return (
+    <div className="flex h-full min-h-0 flex-col">
+      <PageHeader title="Quests" subtitle="Guided paths: you answer, your agents do the work" />
+      <div className="min-h-0 flex-1 overflow-y-auto">
+        <div className="mx-auto max-w-4xl space-y-6 px-4 py-6 md:px-6">
+          {start.error !== null && <Notice tone="danger">{describe(start.error)}</Notice>}
+          {quests.isPending && <Skeleton lines={6} label="Loading quests" />}
+          {quests.error !== null && (
+            <ErrorState error={quests.error} retry={() => void quests.refetch()} />
+          )}
+          {quests.data?.length === 0 && (
+            <EmptyState icon={Map} title="No quests here">
+              This server brings none along.
+            </EmptyState>
+          )}
+          {quests.data !== undefined && (
+            <div className="grid gap-4 sm:grid-cols-2">
+              {quests.data.map((quest) => (
+                <QuestCard
+                  key={quest.key}
+                  quest={quest}
+                  busy={start.isPending && start.variables === quest.key}
+                  onStart={() => launch(quest.key)}
+                />
+              ))}
+            </div>
+          )}
+          <RunList quests={quests.data ?? []} />
+        </div>
+      </div>
+    </div>
+  );
+}
