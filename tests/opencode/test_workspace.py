@@ -39,10 +39,14 @@ async def until(events: AsyncIterator[WorkspaceEvent], state: str) -> StatusChan
     raise AssertionError("the events ended")
 
 
+def state_of(workspace: Workspace) -> str:
+    return workspace.status.state
+
+
 async def test_a_prompt_writes_a_file_and_runs_it(running: Running) -> None:
     async with running() as workspaces:
         workspace = await workspaces.get(spec())
-        assert workspace.status.state == "provisioned"
+        assert state_of(workspace) == "provisioned"
         assert await workspaces.get(spec()) is workspace
         progress = await ask(workspace, "```python hi.py\nprint(6 * 7)\n```\nrun: python3 hi.py")
         assert progress[:4] == [
@@ -56,9 +60,9 @@ async def test_a_prompt_writes_a_file_and_runs_it(running: Running) -> None:
         assert finished == Finished(said.text, 0)
         assert "```\n42\n```" in said.text
         assert await workspace.files() == [WorkspaceFile("hi.py", b"print(6 * 7)\n")]
-        assert workspace.status.state == "idle"
+        assert state_of(workspace) == "idle"
         assert any("server listening" in line.text for line in workspace.logs())
-    assert workspace.status.state == "stopped"
+    assert state_of(workspace) == "stopped"
 
 
 async def test_a_failed_command_shows_its_exit_code(running: Running) -> None:
@@ -89,7 +93,7 @@ async def test_sessions_stay_over_a_stop_and_a_new_process(running: Running) -> 
         session_id = await workspace.create_session("Test")
         await ask(workspace, "run: echo one > file", session_id)
         await workspace.stop("because")
-        assert (workspace.status.state, workspace.status.reason) == ("stopped", "because")
+        assert (state_of(workspace), workspace.status.reason) == ("stopped", "because")
         assert workspace.server_pid is None
         progress = await ask(workspace, "run: cat file", session_id)
         assert ToolFinished("bash", "cat file", "one\n", 0) in progress
@@ -160,7 +164,7 @@ async def test_leaving_the_loop_aborts_the_turn(running: Running) -> None:
         with pytest.raises(Conflict, match="another prompt"):
             await ask(workspace, "run: true", session_id)
         await turn.aclose()
-        assert workspace.status.state == "idle"
+        assert state_of(workspace) == "idle"
         assert isinstance((await ask(workspace, "run: ls", session_id))[-1], Finished)
         assert await workspace.files() == []
 
@@ -183,7 +187,7 @@ async def test_an_idle_server_leaves_its_place_to_who_waits(running: Running) ->
         first, second = await workspaces.get(spec("a")), await workspaces.get(spec("b"))
         await first.start()
         await second.start()
-        assert (first.status.state, second.status.state) == ("stopped", "ready")
+        assert (state_of(first), state_of(second)) == ("stopped", "ready")
         assert first.status.reason == "another task needed its place"
 
 
@@ -204,9 +208,9 @@ async def test_stop_ends_a_start_under_way(running: Running) -> None:
             await workspace.stop()
         with pytest.raises(WorkspaceFailed, match="stopped while it started"):
             await starting
-        assert workspace.status.state == "stopped"
+        assert state_of(workspace) == "stopped"
         await workspace.start()
-        assert workspace.status.state == "ready"
+        assert state_of(workspace) == "ready"
 
 
 async def test_a_missing_program_is_a_reason(running: Running, tmp_path: Path) -> None:
@@ -214,7 +218,7 @@ async def test_a_missing_program_is_a_reason(running: Running, tmp_path: Path) -
         workspace = await workspaces.get(spec())
         with pytest.raises(SandboxUnavailable, match="GROWQR_SANDBOX__OPENCODE"):
             await workspace.start()
-        assert workspace.status.state == "failed"
+        assert state_of(workspace) == "failed"
         assert "absent" in (workspace.status.reason or "")
 
 
@@ -226,7 +230,7 @@ async def test_a_broken_program_is_a_reason(running: Running, tmp_path: Path) ->
         workspace = await workspaces.get(spec())
         with pytest.raises(WorkspaceFailed, match=r"exit code 7.*out of order"):
             await workspace.start()
-        assert workspace.status.state == "failed"
+        assert state_of(workspace) == "failed"
 
 
 async def test_an_unknown_session_is_refused(running: Running) -> None:
@@ -235,7 +239,7 @@ async def test_an_unknown_session_is_refused(running: Running) -> None:
         for session_id in ("ses_0000000000000000000000000000", "../../config"):
             with pytest.raises(SessionMissing):
                 await ask(workspace, "run: true", session_id)
-        assert workspace.status.state == "idle"
+        assert state_of(workspace) == "idle"
 
 
 async def test_a_workspaces_own_configuration_counts_for_nothing(running: Running) -> None:

@@ -1,7 +1,7 @@
 """Turns OpenCode's events about one prompt into progress."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from growqr.opencode.sandbox import WORKSPACE
@@ -73,7 +73,7 @@ class Turn:
             elif kind == "session.idle" and self._begun:
                 yield self._end()
 
-    def catch_up(self, messages: list[Mapping[str, Any]]) -> Iterator[Progress]:
+    def catch_up(self, messages: Sequence[Mapping[str, Any]]) -> Iterator[Progress]:
         """Take stored messages, `{info, parts}` each; ends the turn if they show its end."""
         finished = False
         for message in messages:

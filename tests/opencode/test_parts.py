@@ -1,0 +1,236 @@
+"""The small parts that workspaces are made of."""
+
+import asyncio
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from growqr.errors import InvalidInput
+from growqr.opencode.cgroups import make_cgroups
+from growqr.opencode.config import environment, permissions, rules_in_force
+from growqr.opencode.line import Evict, Line
+from growqr.opencode.logs import WorkspaceLog
+from growqr.opencode.places import Place, Places
+from growqr.opencode.seccomp import seccomp_filter
+from growqr.opencode.types import Missed, StatusChanged, WorkspaceSpec, WorkspaceStatus
+from growqr.opencode.watching import Watchers
+from tests.opencode.conftest import spec
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "-x", "a\n", "x" * 65])
+def test_ids_that_are_no_folder_names_are_refused(name: str) -> None:
+    with pytest.raises(InvalidInput):
+        WorkspaceSpec(id="wsp_1", user_id=name, actor_id="act_1")
+
+
+class TestLine:
+    async def test_places_go_out_in_the_order_of_asking(self) -> None:
+        line = Line(1)
+        await line.take()
+        order: list[int] = []
+
+        async def wait(number: int) -> None:
+            await line.take()
+            order.append(number)
+            line.give()
+
+        waiting = [asyncio.create_task(wait(number)) for number in range(3)]
+        await asyncio.sleep(0)
+        assert order == []
+        line.give()
+        await asyncio.gather(*waiting)
+        assert order == [0, 1, 2]
+
+    async def test_who_was_idle_longest_is_asked_to_leave(self) -> None:
+        line = Line(2)
+        left: list[str] = []
+
+        def leaver(name: str) -> Evict:
+            def leave(_: str) -> bool:
+                left.append(name)
+                return name != "busy"
+
+            return leave
+
+        for name in ("busy", "first", "second"):
+            line.idle(name, leaver(name))
+        line.in_use("second")
+        await line.take()
+        await line.take()
+        third = asyncio.create_task(line.take())
+        await asyncio.sleep(0)
+        assert left == ["busy", "first"]  # the first one asked was in use after all
+        line.give()
+        await third
+
+    async def test_who_becomes_idle_while_others_wait_leaves_at_once(self) -> None:
+        line = Line(1)
+        await line.take()
+        waiting = asyncio.create_task(line.take())
+        await asyncio.sleep(0)
+
+        def leave(_: str) -> bool:
+            line.give()
+            return True
+
+        line.idle("holder", leave)
+        await waiting
+
+    async def test_who_stops_waiting_takes_no_place(self) -> None:
+        line = Line(1)
+        await line.take()
+        waiting = asyncio.create_task(line.take())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        line.give()
+        await asyncio.wait([waiting])
+        await line.take()
+
+
+class TestPlaces:
+    def test_a_place_is_the_same_again(self, tmp_path: Path) -> None:
+        place = Places(tmp_path, 300_000).prepare(spec())
+        assert Places(tmp_path, 300_000).prepare(spec()) == place
+        assert place.root == tmp_path / "workspaces/usr_1/act_w1"
+        assert place.root.stat().st_mode & 0o777 == 0o700
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+    def test_each_place_has_a_uid_of_its_own_that_owns_its_files(self, tmp_path: Path) -> None:
+        places = Places(tmp_path, 300_000)
+        first = places.prepare(spec("a"))
+        assert Places(tmp_path, 300_000).prepare(spec("b")).uid == 300_001
+        assert first.uid == 300_000
+        outside = tmp_path / "outside"
+        outside.touch()
+        (first.files / "deep").mkdir()
+        (first.files / "deep/link").symlink_to(outside)
+        os.chown(first.files, 0, 0)
+        places.prepare(spec("a"))
+        assert (first.files / "deep").stat().st_uid == 300_000
+        assert (first.files / "deep/link").lstat().st_uid == 300_000
+        assert outside.stat().st_uid == 0
+
+    def test_servers_of_a_dead_worker_are_ended(self, tmp_path: Path) -> None:
+        places = Places(tmp_path, 300_000)
+        place = places.prepare(spec())
+        with subprocess.Popen(["sleep", "100"]) as server:
+            dead_worker = self._record(places, place, server.pid, tmp_path)
+            self._set_worker(place, [os.getppid(), self._started(os.getppid())])
+            assert places.end_orphans() == 0  # its worker lives
+            assert server.poll() is None
+            self._set_worker(place, dead_worker)
+            assert places.end_orphans() == 1
+            assert server.wait() == -9
+        assert not (place.root / "run.json").exists()
+
+    def test_a_reused_pid_is_left_alone(self, tmp_path: Path) -> None:
+        places = Places(tmp_path, 300_000)
+        place = places.prepare(spec())
+        with subprocess.Popen(["sleep", "100"]) as other:
+            self._set_worker(place, self._record(places, place, other.pid, tmp_path))
+            facts = json.loads((place.root / "run.json").read_text())
+            facts["server"][1] -= 1
+            (place.root / "run.json").write_text(json.dumps(facts))
+            assert places.end_orphans() == 0
+            assert other.poll() is None
+            other.kill()
+
+    def test_a_broken_record_is_removed(self, tmp_path: Path) -> None:
+        places = Places(tmp_path, 300_000)
+        place = places.prepare(spec())
+        (place.root / "run.json").write_text("{}")
+        assert places.end_orphans() == 0
+        assert not (place.root / "run.json").exists()
+
+    def _record(self, places: Places, place: Place, pid: int, stage: Path) -> list[int]:
+        """Note a server; return what names a worker that is dead."""
+        places.record(place, pid, stage)
+        with subprocess.Popen(["true"]) as done:
+            done.wait()
+        return [done.pid, 1]
+
+    def _set_worker(self, place: Place, worker: list[int]) -> None:
+        facts = json.loads((place.root / "run.json").read_text())
+        (place.root / "run.json").write_text(json.dumps({**facts, "worker": worker}))
+
+    def _started(self, pid: int) -> int:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+
+
+class TestConfig:
+    def rules(self, **agent: str) -> list[dict[str, object]]:
+        own = [{"permission": key, "pattern": "*", "action": value} for key, value in agent.items()]
+        return [{"name": "plan"}, {"name": "build", "permission": own}]
+
+    def test_our_rules_must_come_last(self) -> None:
+        wanted = dict(permissions(read_only=False))
+        assert rules_in_force(self.rules(edit="ask", **wanted), read_only=False)
+        assert not rules_in_force(self.rules(**wanted, bash="ask"), read_only=False)
+        assert not rules_in_force(self.rules(), read_only=False)
+        assert not rules_in_force([], read_only=False)
+        assert not rules_in_force(self.rules(**wanted), read_only=True)
+
+    def test_allowing_everything_comes_first(self) -> None:
+        variables = environment({"model": "m"}, read_only=True, password="p")
+        config = json.loads(variables["OPENCODE_CONFIG_CONTENT"])
+        assert next(iter(config["permission"])) == "*"
+        assert config["permission"]["edit"] == "deny"
+        assert config["model"] == "m"
+        assert variables["OPENCODE_DISABLE_PROJECT_CONFIG"] == "1"
+
+
+class TestCgroups:
+    async def test_version_1(self, tmp_path: Path) -> None:
+        for name in ("memory", "pids"):
+            (tmp_path / name).mkdir()
+        made = make_cgroups("w", memory_bytes=5, max_processes=7, root=tmp_path)
+        assert (tmp_path / "memory/growqr_w/memory.limit_in_bytes").read_text() == "5"
+        assert (tmp_path / "pids/growqr_w/pids.max").read_text() == "7"
+        assert (len(made.procs), list(made.missing)) == (2, [])
+
+    async def test_version_2(self, tmp_path: Path) -> None:
+        (tmp_path / "cgroup.controllers").touch()
+        made = make_cgroups("w", memory_bytes=5, max_processes=7, root=tmp_path)
+        assert made.procs == [tmp_path / "growqr/w/cgroup.procs"]
+        assert (tmp_path / "growqr/w/memory.max").read_text() == "5"
+        assert (tmp_path / "growqr/cgroup.subtree_control").read_text() == "+memory +pids"
+
+    async def test_a_host_without_any_says_what_is_missing(self, tmp_path: Path) -> None:
+        made = make_cgroups("w", memory_bytes=5, max_processes=7, root=tmp_path / "absent")
+        assert (made.procs, list(made.missing)) == ([], ["memory", "processes"])
+        await made.remove()
+
+
+def test_logs_are_bounded_and_clean(tmp_path: Path) -> None:
+    log = WorkspaceLog(tmp_path / "logs/w.log")
+    for number in range(3000):
+        log.add(f"line {number}")
+    log.add("\x1b[31mred\x1b[0m\x07 " + "x" * 5000, "server")
+    log.close()
+    lines = log.after(0)
+    assert (len(lines), lines[-1].seq, log.after(3001)) == (2000, 3001, [])
+    assert lines[-1].text.startswith("red x")
+    assert len(lines[-1].text) == 2000
+    assert "line 2999" in (tmp_path / "logs/w.log").read_text()
+
+
+async def test_a_slow_watcher_is_told_what_it_missed() -> None:
+    watchers = Watchers()
+    with watchers.watching() as events:
+        for number in range(1003):
+            watchers.tell(StatusChanged(WorkspaceStatus("ready", str(number))))
+        assert await anext(events) == Missed(3)
+        first = await anext(events)
+        assert isinstance(first, StatusChanged)
+        assert first.status.reason == "3"
+
+
+def test_the_system_call_filter_is_a_bpf_program() -> None:
+    program = seccomp_filter()
+    assert len(program) > 50 * 8
+    assert len(program) % 8 == 0
