@@ -1,0 +1,162 @@
+"""The coding agent with a real engine, real OpenCode in its sandbox, and the offline model."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyrivet import ActionError
+
+from growqr.git.forge import Author, Change, CommitRequest
+from tests.support.household import Household, household
+
+pytestmark = [pytest.mark.anyio, pytest.mark.live]
+
+GREET = """Write a greeting.
+
+```python greet.py
+print("sum:", 19 + 23)
+```
+
+run: python3 greet.py"""
+
+# The first time it marks that it runs and then takes too long; the second time it is quick.
+SLOW = """Take your time.
+
+```text notes.txt
+half done
+```
+
+run: if test -e marked; then echo second time; else touch marked; sleep 300; fi"""
+
+
+async def by_hand(home: Household, *changes: Change) -> None:
+    """Commit what Ada pushes from her own computer."""
+    ada = Author(home.repo.owner_id, "Ada")
+    await home.forge.commit(home.repo, CommitRequest("main", "By hand\n", ada, changes))
+
+
+async def running(home: Household) -> dict[str, Any]:
+    """Wait until a command runs in the sandbox."""
+    return await home.event(
+        "coding",
+        lambda e: e["type"] == "task.log" and e["data"]["text"].startswith("$ "),
+    )
+
+
+async def finished(home: Household) -> dict[str, Any]:
+    final = ("task.completed", "task.failed", "task.cancelled")
+    return await home.event("coding", lambda e: e["type"] in final)
+
+
+async def test_a_task_becomes_one_commit_with_a_receipt(tmp_path: Path) -> None:
+    async with household(tmp_path) as home:
+        message = await home.say("coding", GREET)
+        receipt = await home.reply("coding", message)
+        task = (await finished(home))["data"]
+        result = task["result"]
+        assert "`agents/coding/greet.py`" in receipt
+        assert "`python3 greet.py`: exit code 0" in receipt
+        assert "sum: 42" in receipt
+        assert "own words, unchecked:\n\n> " in receipt
+
+        commit = (await home.forge.commits(home.repo, limit=1, path="agents/coding/greet.py"))[0]
+        assert commit.sha == result["commit"]
+        assert commit.subject == "task(coding): Write a greeting."
+        assert commit.paths == ("agents/coding/greet.py",)
+        assert (commit.trailers["Task"], commit.trailers["Message"]) == (task["id"], message)
+        assert await home.forge.head(home.repo, f"task/{task['id']}") == commit.sha
+        log = await home.log("coding")
+        assert any(e["type"] == "task.log" and "sum: 42" in e["data"]["text"] for e in log)
+        states = [e["data"]["status"] for e in log if e["type"] == "workspace.status"]
+        assert states[-2:] == ["busy", "idle"]
+
+        # What Ada changes comes into the workspace; what she did not touch stays as it is.
+        await by_hand(
+            home,
+            Change("agents/coding/greet.py", b"print('edited')\n"),
+            Change("agents/coding/data.txt", b"from Ada\n"),
+        )
+        receipt = await home.ask("coding", "Look again.\n\nrun: python3 greet.py; cat data.txt")
+        assert "edited\nfrom Ada" in receipt
+        assert "No file changed" in receipt
+        await by_hand(home, Change("agents/coding/data.txt", None))
+        receipt = await home.ask("coding", "Fail.\n\nrun: cat data.txt; rm greet.py; exit 3")
+        assert "exit code 3" in receipt
+        assert "No such file" in receipt
+        tree = await home.forge.tree(home.repo, recursive=True)
+        assert not [entry.path for entry in tree if entry.path.startswith("agents/")]
+
+
+async def test_a_task_goes_on_after_a_restart(tmp_path: Path) -> None:
+    async with household(tmp_path) as home:
+        message = await home.say("coding", SLOW)
+        await running(home)
+        await home.stop()
+        await home.start()
+        assert "second time" in await home.reply("coding", message)
+        assert await home.read("agents/coding/notes.txt") == "half done\n"
+        log = await home.log("coding")
+        assert [e["type"] for e in log].count("memory.committed") == 1
+
+
+async def test_a_task_can_be_paused_resumed_and_cancelled(tmp_path: Path) -> None:
+    async with household(tmp_path) as home:
+        await home.say("coding", SLOW)
+        task_id = (await running(home))["task_id"]
+        with pytest.raises(ActionError, match="Pause or cancel"):
+            await home.call("coding", "workspace_stop")
+        assert (await home.call("coding", "pause", task_id))["status"] == "paused"
+        await home.event(
+            "coding", lambda e: e["data"].get("status") == "idle" and "id" in e["data"]
+        )
+        assert (await home.call("coding", "resume", task_id))["status"] == "queued"
+        assert "second time" in (await finished(home))["data"]["result"]["summary"]
+
+        seen = (await home.log("coding"))[-1]["seq"]
+        await home.say("coding", "Sleep.\n\nrun: sleep 300")
+        task_id = (await home.event("coding", lambda e: e["type"] == "task.progress", after=seen))[
+            "task_id"
+        ]
+        assert (await home.call("coding", "cancel", task_id))["status"] == "cancelled"
+        idle = {"status": "idle", "reason": None}
+        await home.event("coding", lambda e: e["data"].items() >= idle.items(), after=seen + 3)
+
+
+async def test_sessions_and_the_workspace_serve_the_api(tmp_path: Path) -> None:
+    async with household(tmp_path) as home:
+        assert (await home.call("coding", "workspace"))["status"] == "provisioned"
+        with pytest.raises(ActionError, match="No session"):
+            await home.call(
+                "coding",
+                "session_message",
+                {"session_id": "ses_none", "text": "hi", "message_id": "msg_1"},
+            )
+        await home.call("coding", "workspace_start")
+        await home.event("coding", lambda e: e["data"].get("status") == "ready")
+        session = await home.call("coding", "create_session", "A session")
+        sent = {"session_id": session["id"], "text": GREET, "message_id": "msg_1"}
+        answer = await home.call("coding", "session_message", sent)
+        assert await home.call("coding", "session_message", sent) == answer
+        assert "sum: 42" in await home.reply("coding", "msg_1")
+
+        events = await home.call("coding", "session_events", session["id"], 0)
+        assert {event["task_id"] for event in events} == {answer["task_id"]}
+        assert [e["type"] for e in events].count("task.created") == 1
+        workspace = await home.call("coding", "workspace")
+        assert [s["id"] for s in workspace["sessions"]] == [session["id"]]
+        assert await home.call("coding", "workspace_logs", 0)
+        assert (await home.call("coding", "workspace_stop"))["status"] == "stopped"
+
+
+async def test_two_tasks_take_turns_in_the_workspace(tmp_path: Path) -> None:
+    async with household(tmp_path) as home:
+        first, second = await asyncio.gather(
+            home.say("coding", "One.\n\n```text one.txt\n1\n```"),
+            home.say("coding", "Two.\n\n```text two.txt\n2\n```"),
+        )
+        receipts = [await home.reply("coding", message) for message in (first, second)]
+        assert [("one.txt" in text, "two.txt" in text) for text in receipts] == [
+            (True, False),
+            (False, True),
+        ]
