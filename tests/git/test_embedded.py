@@ -97,6 +97,18 @@ async def test_reads_at_branches_and_commits(forge: EmbeddedForge, commits: Comm
     ]
 
 
+async def test_history_goes_from_child_to_parent_within_one_second_too(
+    forge: EmbeddedForge, commits: CommitService
+) -> None:
+    await forge.create(REPO)
+    for n in range(30):
+        await write(commits, {"x": b"%d" % n}, f"op-{n}")
+    history = await forge.commits(REPO)
+    assert [commit.parents[0] for commit in history[:-1]] == [commit.sha for commit in history[1:]]
+    page = await forge.commits(REPO, limit=5, after=history[9].sha)
+    assert page == history[10:15]
+
+
 async def test_what_is_not_there_is_not_found(forge: EmbeddedForge) -> None:
     await forge.create(REPO)
     for path in ("nope", "README.md/x"):

@@ -109,7 +109,9 @@ def log(
     repo: pygit2.Repository, ref: str, *, path: str | None, limit: int, after: str | None
 ) -> list[CommitInfo]:
     """History; see `Forge.commits`."""
-    walker = repo.walk(resolve(repo, ref).id, SortMode.TIME)
+    # Unsorted is git's own order: children first, then by time, read only as far as needed.
+    # Sorting by time reads all of it, and mixes up commits of the same second.
+    walker = repo.walk(resolve(repo, ref).id, SortMode.NONE)
     found: list[CommitInfo] = []
     waiting = after is not None
     for count, commit in enumerate(walker):

@@ -62,7 +62,7 @@ class Operations:
         head: pygit2.Oid,
         known: tuple[pygit2.Oid, dict[str, pygit2.Oid]] | None,
     ) -> dict[str, pygit2.Oid]:
-        walker = repo.walk(head, SortMode.TIME)
+        walker = repo.walk(head, SortMode.NONE)
         found: dict[str, pygit2.Oid] = {}
         if known is not None and _descends(repo, head, known[0]):
             walker.hide(known[0])
