@@ -90,8 +90,7 @@ export class ApiClient {
       null,
     );
     if (response.ok) {
-      const grant = (await response.json()) as Partial<SessionGrant> & Omit<SessionGrant, 'user'>;
-      this.session.set({ ...grant, user: grant.user ?? session.user });
+      this.session.set((await response.json()) as SessionGrant);
       return this.session.get();
     }
     // Anything but a refusal (a restart, a full server) says nothing about the session.

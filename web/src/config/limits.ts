@@ -1,4 +1,4 @@
-/** The server's limits, repeated here only to say so before sending. */
+/** The server's limits where it does not tell them, or has not yet. */
 export const limits = {
   messageChars: 32_000,
   passwordChars: 10,

@@ -1,6 +1,9 @@
+import { useQuery } from '@tanstack/react-query';
 import { SearchX } from 'lucide-react';
 import type { ReactNode } from 'react';
 
+import { useApi } from '@/api/ApiContext';
+import { configQuery } from '@/api/queries';
 import type { Channel } from '@/api/types';
 import { Badge } from '@/components/ui/Badge';
 import { Button } from '@/components/ui/Button';
@@ -9,6 +12,7 @@ import { ErrorState } from '@/components/ui/ErrorState';
 import { PageHeader } from '@/components/ui/PageHeader';
 import { Skeleton } from '@/components/ui/Skeleton';
 import { StatusDot } from '@/components/ui/StatusDot';
+import { limits } from '@/config/limits';
 import { useLive, useLiveState } from '@/lib/live/LiveContext';
 import { channelByName } from '@/lib/live/selectors';
 
@@ -47,6 +51,7 @@ export function ChannelPage({ name, actions }: Props) {
 
 function ChannelView({ channel, actions }: { channel: Channel; actions: ReactNode }) {
   const { sender } = useLive();
+  const { data: config } = useQuery(configQuery(useApi()));
   const history = useHistory(channel.id);
   useOpenChannel(channel.id);
   const stopped = channel.status === 'stopped' || channel.status === 'suspended';
@@ -98,6 +103,7 @@ function ChannelView({ channel, actions }: { channel: Channel; actions: ReactNod
       <div className={channel.kind === 'agent' ? 'pt-3' : undefined}>
         <Composer
           channelName={channel.name}
+          maxChars={config?.message_chars ?? limits.messageChars}
           blocked={stopped ? 'This agent is stopped. Start it again in settings.' : undefined}
           onSend={(text) => void sender.send(channel, text)}
         />

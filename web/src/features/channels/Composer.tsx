@@ -3,24 +3,24 @@ import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent } from 're
 
 import { Button } from '@/components/ui/Button';
 import { cx } from '@/components/ui/cx';
-import { limits } from '@/config/limits';
 
 /** From this share of the limit on the count is shown. */
 const COUNT_FROM = 0.9;
 
 interface Props {
   channelName: string;
+  maxChars: number;
   onSend: (text: string) => void;
   /** Why nothing can be sent now. */
   blocked?: string | undefined;
 }
 
 /** Where a message is written: Enter sends, Shift+Enter begins a new line. */
-export function Composer({ channelName, onSend, blocked }: Props) {
+export function Composer({ channelName, maxChars, onSend, blocked }: Props) {
   const [text, setText] = useState('');
   const field = useRef<HTMLTextAreaElement>(null);
   const noteId = useId();
-  const left = limits.messageChars - text.length;
+  const left = maxChars - lengthOf(text, maxChars);
   const canSend = text.trim() !== '' && left >= 0 && blocked === undefined;
 
   useLayoutEffect(() => {
@@ -83,17 +83,22 @@ export function Composer({ channelName, onSend, blocked }: Props) {
         </Button>
       </div>
       <p id={noteId} className="mt-1.5 min-h-4 px-2 text-xs text-ink-faint">
-        {blocked ?? <Hint left={left} />}
+        {blocked ?? <Hint left={left} maxChars={maxChars} />}
       </p>
     </form>
   );
 }
 
-function Hint({ left }: { left: number }) {
+/** Characters as the server counts them: one for an emoji, where JavaScript counts two. */
+function lengthOf(text: string, maxChars: number): number {
+  return text.length > maxChars ? Array.from(text).length : text.length;
+}
+
+function Hint({ left, maxChars }: { left: number; maxChars: number }) {
   if (left < 0) {
     return <span className="text-danger">{-left} characters too many; send it in parts.</span>;
   }
-  if (left < limits.messageChars * (1 - COUNT_FROM)) return `${left} characters left`;
+  if (left < maxChars * (1 - COUNT_FROM)) return `${left} characters left`;
   return (
     <span className="hidden md:inline">
       <kbd className="font-sans font-medium">Enter</kbd> sends,{' '}

@@ -3,7 +3,7 @@ import { useEffect } from 'react';
 
 import { useApi } from '@/api/ApiContext';
 import type { ApiClient } from '@/api/client';
-import type { Channel, Page } from '@/api/types';
+import type { Channel } from '@/api/types';
 import { channelSeq, type WireEvent } from '@/lib/live/events';
 import { useLive, useLiveState } from '@/lib/live/LiveContext';
 import type { LogLine } from '@/lib/live/state';
@@ -13,17 +13,15 @@ const PAGE = 200;
 /** At most so many pages of the agent's past are read; the rest is old. */
 const MAX_PAGES = 10;
 
-type EventPage = Page<WireEvent> | WireEvent[];
-
 async function fetchLog(api: ApiClient, actorId: string, after: number): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   let cursor = after;
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    const answer = await api.get<EventPage>(`/actors/${actorId}/events`, {
-      after: cursor,
-      limit: PAGE,
-    });
-    const events = Array.isArray(answer) ? answer : answer.items;
+    const query = { after: cursor, limit: PAGE };
+    const { items: events } = await api.get<{ items: WireEvent[] }>(
+      `/actors/${actorId}/events`,
+      query,
+    );
     for (const event of events) {
       const line = logLineOf(event);
       if (line !== null) lines.push(line);

@@ -5,7 +5,6 @@ import { Button } from '@/components/ui/Button';
 import { Time } from '@/components/ui/Time';
 
 export function CommitRow({ commit, onRevert }: { commit: Commit; onRevert: () => void }) {
-  const author = typeof commit.author === 'string' ? commit.author : commit.author?.name;
   return (
     <article aria-label={commit.subject} className="flex items-start gap-3 py-3">
       <div className="min-w-0 flex-1">
@@ -14,9 +13,9 @@ export function CommitRow({ commit, onRevert }: { commit: Commit; onRevert: () =
           <span className="font-mono" title={commit.sha}>
             {commit.sha.slice(0, 7)}
           </span>
-          {author !== undefined && <span>{author}</span>}
+          <span>{commit.author}</span>
           <Time at={commit.at} />
-          {commit.paths !== undefined && commit.paths.length > 0 && (
+          {commit.paths.length > 0 && (
             <span className="truncate">
               {commit.paths.slice(0, 2).join(', ')}
               {commit.paths.length > 2 && ` and ${commit.paths.length - 2} more`}

@@ -2,25 +2,24 @@ import { useQuery } from '@tanstack/react-query';
 import { X } from 'lucide-react';
 
 import { useApi } from '@/api/ApiContext';
-import { CodeBlock } from '@/components/ui/CodeBlock';
+import type { MemoryContent } from '@/api/types';
 import { ErrorState } from '@/components/ui/ErrorState';
 import { IconButton } from '@/components/ui/IconButton';
 import { Markdown } from '@/components/ui/Markdown';
 import { Skeleton } from '@/components/ui/Skeleton';
+import { Time } from '@/components/ui/Time';
 
 import { fileQuery } from './api';
-import { splitFrontMatter } from './frontMatter';
 
 interface Props {
-  repoId: string;
   path: string;
   onClose: () => void;
 }
 
 /** One file, as a person reads it. */
-export function FileView({ repoId, path, onClose }: Props) {
+export function FileView({ path, onClose }: Props) {
   const api = useApi();
-  const file = useQuery(fileQuery(api, repoId, path));
+  const file = useQuery(fileQuery(api, path));
   return (
     <article aria-label={path} className="animate-fade rounded-2xl border border-line bg-surface">
       <header className="flex items-center gap-3 border-b border-line py-1.5 pr-2 pl-5">
@@ -32,31 +31,34 @@ export function FileView({ repoId, path, onClose }: Props) {
         {file.error !== null && (
           <ErrorState error={file.error} retry={() => void file.refetch()} />
         )}
-        {file.data !== undefined && <FileText path={path} text={file.data} />}
+        {file.data !== undefined && <FileText file={file.data} />}
       </div>
     </article>
   );
 }
 
-function FileText({ path, text }: { path: string; text: string }) {
-  if (!path.endsWith('.md')) return <CodeBlock text={text} language={path.split('.').pop() ?? ''} />;
-  const { fields, body } = splitFrontMatter(text);
+function FileText({ file }: { file: MemoryContent }) {
+  const facts = [
+    { name: 'Why', value: file.reason },
+    { name: 'Written', value: file.created },
+    { name: 'Changed', value: file.updated },
+  ].filter((fact) => fact.value != null);
   return (
     <>
-      {fields.length > 0 && (
+      {facts.length > 0 && (
         <dl className="mb-5 grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1 border-b border-line pb-4 text-[13px]">
-          {fields.map(({ key, value }) => (
-            <div key={key} className="contents">
-              <dt className="text-ink-faint">{key}</dt>
-              <dd>{value}</dd>
+          {facts.map(({ name, value }) => (
+            <div key={name} className="contents">
+              <dt className="text-ink-faint">{name}</dt>
+              <dd>{name === 'Why' ? value : <Time at={value ?? ''} />}</dd>
             </div>
           ))}
         </dl>
       )}
-      {body.trim() === '' ? (
+      {file.content.trim() === '' ? (
         <p className="text-sm text-ink-soft">This file is empty.</p>
       ) : (
-        <Markdown text={body} />
+        <Markdown text={file.content} />
       )}
     </>
   );

@@ -7,7 +7,6 @@ import { EmptyState } from '@/components/ui/EmptyState';
 import { ErrorState } from '@/components/ui/ErrorState';
 import { PageHeader } from '@/components/ui/PageHeader';
 import { Skeleton } from '@/components/ui/Skeleton';
-import { useLive } from '@/lib/live/LiveContext';
 
 import { filesQuery } from './api';
 import { FileList } from './FileList';
@@ -24,7 +23,6 @@ interface Props {
 /** What the agent knows: files, their text, and every change with its way back. */
 export function MemoryPage({ path, onOpen }: Props) {
   const api = useApi();
-  const { grow } = useLive();
   const files = useQuery(filesQuery(api));
   const [search, setSearch] = useState('');
 
@@ -52,8 +50,8 @@ export function MemoryPage({ path, onOpen }: Props) {
           </div>
           <div className="px-4 py-6 md:overflow-y-auto md:px-8">
             <div className="mx-auto max-w-3xl space-y-8">
-              {path !== undefined && grow.repo_id !== null && (
-                <FileView key={path} repoId={grow.repo_id} path={path} onClose={() => onOpen(undefined)} />
+              {path !== undefined && (
+                <FileView key={path} path={path} onClose={() => onOpen(undefined)} />
               )}
               <History path={path} />
             </div>

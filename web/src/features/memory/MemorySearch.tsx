@@ -43,10 +43,8 @@ export function MemorySearch({ value, onChange, onOpen }: Props) {
                   onClick={() => onOpen(hit.path)}
                   className="w-full rounded-lg px-2.5 py-2 text-left text-sm hover:bg-hover"
                 >
-                  <span className="block truncate font-medium">{hit.path}</span>
-                  {hit.snippet !== undefined && (
-                    <span className="line-clamp-2 text-[13px] text-ink-soft">{hit.snippet}</span>
-                  )}
+                  <span className="block truncate font-medium">{hit.title}</span>
+                  <span className="line-clamp-2 text-[13px] text-ink-soft">{hit.snippet}</span>
                 </button>
               </li>
             ))}

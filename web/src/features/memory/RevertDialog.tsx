@@ -1,14 +1,18 @@
+import { useState } from 'react';
+
 import { describe } from '@/api/problem';
 import type { Commit } from '@/api/types';
 import { Button } from '@/components/ui/Button';
 import { Modal } from '@/components/ui/Modal';
 import { Notice } from '@/components/ui/Notice';
+import { newKey } from '@/lib/keys';
 
 import { useRevert } from './api';
 
 /** Asks before a change is undone. */
 export function RevertDialog({ commit, onClose }: { commit: Commit; onClose: () => void }) {
   const revert = useRevert();
+  const [key] = useState(newKey); // pressing again after a failure undoes once
   return (
     <Modal
       open
@@ -28,7 +32,7 @@ export function RevertDialog({ commit, onClose }: { commit: Commit; onClose: () 
           <Button
             variant="danger"
             busy={revert.isPending}
-            onClick={() => revert.mutate(commit.sha, { onSuccess: onClose })}
+            onClick={() => revert.mutate({ sha: commit.sha, key }, { onSuccess: onClose })}
           >
             Undo change
           </Button>

@@ -2,7 +2,7 @@ import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query
 
 import { useApi } from '@/api/ApiContext';
 import type { ApiClient } from '@/api/client';
-import type { Commit, MemoryFile, MemoryHit, Page } from '@/api/types';
+import type { Commit, MemoryContent, MemoryFile, MemoryHit, Page } from '@/api/types';
 
 export function filesQuery(api: ApiClient) {
   return queryOptions({
@@ -12,19 +12,11 @@ export function filesQuery(api: ApiClient) {
   });
 }
 
-interface Blob {
-  content: string;
-  encoding?: 'utf-8' | 'base64';
-}
-
-/** A file's text at the head of the user's repository. */
-export function fileQuery(api: ApiClient, repoId: string, path: string) {
+/** A file with its text, at the head of the user's repository. */
+export function fileQuery(api: ApiClient, path: string) {
   return queryOptions({
     queryKey: ['memory', 'file', path],
-    queryFn: async ({ signal }) => {
-      const blob = await api.get<Blob>(`/git/repos/${repoId}/blob`, { path }, { signal });
-      return blob.encoding === 'base64' ? decode(blob.content) : blob.content;
-    },
+    queryFn: ({ signal }) => api.get<MemoryContent>('/memory/file', { path }, { signal }),
   });
 }
 
@@ -51,13 +43,8 @@ export function useRevert() {
   const api = useApi();
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (sha: string) =>
-      api.post('/memory/revert', { sha }, { idempotencyKey: `revert_${sha}` }),
+    mutationFn: ({ sha, key }: { sha: string; key: string }) =>
+      api.post<Commit>('/memory/revert', { sha }, { idempotencyKey: key }),
     onSuccess: () => client.invalidateQueries({ queryKey: ['memory'] }),
   });
-}
-
-function decode(base64: string): string {
-  const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-  return new TextDecoder().decode(bytes);
 }

@@ -12,7 +12,6 @@ interface Props {
 
 export function QuestCard({ quest, busy, onStart }: Props) {
   const titleId = useId();
-  const titles = quest.steps.map((step) => (typeof step === 'string' ? step : step.title));
   return (
     <article
       aria-labelledby={titleId}
@@ -24,10 +23,10 @@ export function QuestCard({ quest, busy, onStart }: Props) {
       <p className="mt-1.5 flex-1 text-sm text-ink-soft">{quest.description}</p>
       <details className="group mt-4 text-[13px] text-ink-soft">
         <summary className="inline-flex list-none items-center gap-1.5 rounded-md hover:text-ink">
-          <Footprints aria-hidden size={14} /> {titles.length} steps
+          <Footprints aria-hidden size={14} /> {quest.steps.length} steps
         </summary>
         <ol className="mt-2 list-decimal space-y-1 pl-5">
-          {titles.map((title, index) => (
+          {quest.steps.map(({ title }, index) => (
             <li key={index}>{title}</li>
           ))}
         </ol>

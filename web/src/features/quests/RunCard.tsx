@@ -33,7 +33,7 @@ export function RunCard({ run, title }: { run: QuestRun; title: string }) {
       <ol className="mt-3 flex flex-wrap gap-x-4 gap-y-2">
         {run.steps.map((step, index) => (
           <li key={index} className="flex items-center gap-1.5 text-[13px] text-ink-soft">
-            <StepMark status={step.status ?? 'pending'} />
+            <StepMark status={step.status} />
             {step.title}
           </li>
         ))}

@@ -3,6 +3,7 @@ import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query
 import { useApi } from '@/api/ApiContext';
 import type { ApiClient } from '@/api/client';
 import type { Page, Quest, QuestRun } from '@/api/types';
+import { newKey } from '@/lib/keys';
 
 export function questsQuery(api: ApiClient) {
   return queryOptions({
@@ -26,7 +27,7 @@ export function useStartQuest() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (key: string) =>
-      api.post(`/quests/${key}/start`, {}, { idempotencyKey: `quest_${crypto.getRandomValues(new Uint32Array(4)).join('')}` }),
+      api.post<QuestRun>(`/quests/${key}/start`, undefined, { idempotencyKey: newKey() }),
     onSuccess: () => client.invalidateQueries({ queryKey: ['quests', 'runs'] }),
   });
 }

@@ -31,7 +31,7 @@ export function applyMessage(state: LiveState, event: WireEvent): LiveState {
   let next = addMessages(state, event.channel_id, [message]);
   const key = message.metadata.idempotency_key;
   if (typeof key === 'string') next = confirm(next, key, message.id);
-  if (message.in_reply_to !== null) next = dropDrafts(next, event.channel_id);
+  if (message.in_reply_to != null) next = dropDrafts(next, event.channel_id);
   return isNew && message.role !== 'user' ? countUnread(next, event) : next;
 }
 

@@ -1,17 +1,13 @@
 import type { ApiClient } from '@/api/client';
 import { ApiError, describe } from '@/api/problem';
-import type { Channel } from '@/api/types';
+import type { Channel, MessagePosted } from '@/api/types';
+import { newKey } from '@/lib/keys';
 
 import type { LiveStore } from './store';
 import { jitteredBackoff } from './transport';
 
 /** Tries per send; each carries the same key, so at most one message is made. */
 const ATTEMPTS = 4;
-
-interface Accepted {
-  message_id: string;
-  seq: number;
-}
 
 /** Sends messages, shows them at once, and settles them when the server has answered. */
 export class Sender {
@@ -22,7 +18,7 @@ export class Sender {
   ) {}
 
   /** Never throws: a failed message stays in the outbox with its reason. */
-  async send(channel: Channel, text: string, clientId: string = newClientId()): Promise<void> {
+  async send(channel: Channel, text: string, clientId: string = newKey()): Promise<void> {
     this.store.dispatch({
       type: 'send.started',
       pending: {
@@ -45,11 +41,11 @@ export class Sender {
     this.store.dispatch({ type: 'send.discarded', clientId });
   }
 
-  private async post(channel: Channel, text: string, key: string): Promise<Accepted> {
+  private async post(channel: Channel, text: string, key: string): Promise<MessagePosted> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const path = `/actors/${channel.actor_id}/message`;
-        return await this.api.post<Accepted>(path, { text }, { idempotencyKey: key });
+        return await this.api.post<MessagePosted>(path, { text }, { idempotencyKey: key });
       } catch (error) {
         const again = error instanceof ApiError && error.retryable && attempt < ATTEMPTS;
         if (!again) throw error;
@@ -57,10 +53,4 @@ export class Sender {
       }
     }
   }
-}
-
-/** Random enough to be an idempotency key, also where `crypto.randomUUID` is missing. */
-function newClientId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return `web_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }

@@ -36,14 +36,7 @@ export function applyTask(state: LiveState, event: WireEvent): LiveState {
   if (known === undefined && fields.title === undefined) return state;
   const status = fields.status ?? STATUS_AFTER[event.type];
   const task: Task = {
-    ...(known ?? {
-      title: '',
-      actor_id: event.actor_id,
-      agent: '',
-      progress: 0,
-      status: 'queued',
-      created_at: event.at,
-    }),
+    ...(known ?? BLANK),
     ...fields,
     ...(status === undefined ? {} : { status }),
     id,
@@ -86,6 +79,18 @@ export function logLineOf(event: WireEvent): LogLine | null {
     text,
   };
 }
+
+/** What a task has before its event has said it. */
+const BLANK = {
+  actor_id: '',
+  agent: '',
+  title: '',
+  prompt: '',
+  requested_by: '',
+  progress: 0,
+  status: 'queued',
+  created_at: '',
+} as const;
 
 function isOlder(task: Task, known: Task): boolean {
   return Date.parse(task.updated_at) < Date.parse(known.updated_at);
