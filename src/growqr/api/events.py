@@ -26,8 +26,17 @@ log = structlog.get_logger(__name__)
 _RING_EVENTS = 1024
 _RING_BYTES = 4 * 1024 * 1024
 _PAGE = 200
-_FIRST_ANSWER_SECONDS = 15
+_FIRST_ANSWER_SECONDS = 45
+"""After its own power cut, the engine gives agents free only after 30 s."""
 _LONGEST_PAUSE_SECONDS = 5.0
+
+
+def _pauses() -> Iterator[float]:
+    """Give ever longer pauses in seconds between tries, spread so that many don't try at once."""
+    pause = 0.1
+    while True:
+        yield pause * random.uniform(0.5, 1)  # noqa: S311 (spread, no secret)
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
 
 class CursorAhead(InvalidInput):
@@ -173,7 +182,7 @@ class _Stream:
         while not self._closed:
             news = self._news  # taken first: what comes later sets it
             if self._floor is None or cursor < self._floor:
-                page = await self._stored(cursor)
+                page = await self._stored_in_the_end(cursor)
                 if page:
                     cursor = page[-1].after
                     yield b"".join(frame.body for frame in page)
@@ -212,26 +221,36 @@ class _Stream:
         self._upstream.cancel()
         await asyncio.gather(self._upstream, return_exceptions=True)
 
+    async def _stored_in_the_end(self, after: int) -> list[Frame]:
+        """Like `_stored`, but outlasts a time in which the agent does not answer."""
+        for pause in _pauses():
+            try:
+                return await self._stored(after)
+            except GrowError as error:
+                if self._closed or not error.retryable:
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("the pauses have no end")
+
     async def _stored(self, after: int) -> list[Frame]:
         events = await self._agents.stored_events(self._actor, after, _PAGE)
         return [Frame.of(event) for event in events]
 
     async def _pump(self) -> None:
-        pause = 0.1
+        pauses = _pauses()
         while True:
             try:
                 async with self._agents.live_events(self._actor) as events:
                     await self._fill_gap()
                     self._subscribed.set()
-                    pause = 0.1
+                    pauses = _pauses()
                     async for event in events:
                         await self._take(event)
             except GrowError as error:
                 log.warning("events.upstream_lost", actor_id=self._actor.id, code=error.code)
             except Exception:
                 log.exception("events.upstream_failed", actor_id=self._actor.id)
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (spread, no secret)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(next(pauses))
 
     async def _take(self, event: dict[str, Any] | None) -> None:
         if event is None:

@@ -2,16 +2,13 @@
 
 import re
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from growqr.api.problems import problem_of_status
 
 GIT_TRANSPORT = re.compile(r"^/git/[^/]+/[^/]+\.git/")
 """Clone and push: these have their own limits, and bodies that are not JSON."""
-
-
-class _BodyTooLarge(Exception):
-    pass
 
 
 class BodyLimits:
@@ -42,28 +39,16 @@ class BodyLimits:
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A body without a length is counted as it comes."""
         seen = 0
-        started = False
 
         async def counting() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._max_bytes:
-                raise _BodyTooLarge
+                raise HTTPException(413)  # the route that reads passes this on
             return message
 
-        async def noting(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, counting, noting)
-        except _BodyTooLarge:
-            if started:
-                raise
-            request_id = scope.get("state", {}).get("request_id")
-            await problem_of_status(413, request_id=request_id)(scope, receive, send)
+        await self._app(scope, counting, send)
 
 
 def _is_json(content_type: bytes) -> bool:

@@ -18,6 +18,9 @@ Cursor = Annotated[
 Limit = Annotated[int, Query(ge=1, le=200, description="Items in one page.")]
 
 
+_NOT_OURS = "This is not a cursor of this list."
+
+
 class CursorInvalid(InvalidInput):
     """Not a cursor that we gave."""
 
@@ -40,25 +43,22 @@ def encode_cursor(position: str | int | None) -> str | None:
 
 def decode_position(cursor: str | None) -> str | int | None:
     """Return the position behind a cursor; raises CursorInvalid."""
-    position = _decode(cursor)
-    if isinstance(position, str) or position is None:
+    if cursor is None:
+        return None
+    try:
+        position: object = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error) as error:
+        raise CursorInvalid(_NOT_OURS) from error
+    if isinstance(position, str):
         return position
-    return decode_number(cursor)
+    if type(position) is int and 0 <= position < 2**53:
+        return position
+    raise CursorInvalid(_NOT_OURS)
 
 
 def decode_number(cursor: str | None) -> int | None:
     """Return the number behind a cursor; raises CursorInvalid."""
-    position = _decode(cursor)
-    if position is not None and (not isinstance(position, int) or not 0 <= position < 2**53):
-        raise CursorInvalid("This is not a cursor of this list.")
+    position = decode_position(cursor)
+    if isinstance(position, str):
+        raise CursorInvalid(_NOT_OURS)
     return position
-
-
-def _decode(cursor: str | None) -> object:
-    if cursor is None:
-        return None
-    try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return json.loads(raw)
-    except (ValueError, binascii.Error) as error:
-        raise CursorInvalid("This is not a cursor of this list.") from error

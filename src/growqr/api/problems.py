@@ -88,6 +88,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(GrowError, _grow_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(UnicodeEncodeError, _not_text)
     app.add_exception_handler(Exception, _uncaught)
 
 
@@ -135,6 +136,17 @@ async def _invalid(request: Request, error: Exception) -> Response:
         f"{first['field']}: {first['message']}",
         request_id=_request_id(request),
         errors=errors,
+    )
+
+
+async def _not_text(request: Request, error: Exception) -> Response:
+    """JSON can spell half a character (a lone surrogate), which nothing can store."""
+    return problem(
+        422,
+        "invalid_input",
+        "The request is not valid",
+        "The request holds text that is not Unicode.",
+        request_id=_request_id(request),
     )
 
 

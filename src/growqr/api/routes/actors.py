@@ -202,11 +202,11 @@ async def follow_events(
 
 
 def check_message(services: Services, text: str) -> None:
-    """Raise MessageEmpty or MessageTooLong."""
+    """Raise MessageEmpty or MessageTooLong, and UnicodeEncodeError for what is not text."""
     most = services.settings.limits.message_chars
     if not text.strip():
         raise MessageEmpty("The message is empty.")
-    if len(text) > most or len(text.encode(errors="replace")) > MAX_STORED_BYTES:
+    if len(text) > most or len(text.encode()) > MAX_STORED_BYTES:
         raise MessageTooLong(f"A message can be {most} characters long at most.", limit=most)
 
 
