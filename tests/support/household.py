@@ -25,7 +25,7 @@ from growqr.ids import new_id
 from growqr.models.gateway import ModelGateway
 from growqr.models.provider import build_model
 from growqr.opencode import Workspaces
-from growqr.settings import Settings
+from growqr.settings import ModelSettings, Settings
 
 TOKEN = "internal-token-of-a-test"
 Json = dict[str, Any]
@@ -160,9 +160,14 @@ class Household:
 
 
 @asynccontextmanager
-async def household(folder: Path, model: Model | None = None) -> AsyncIterator[Household]:
-    """Start an engine and a worker with Ada's agents; all of it ends with the block."""
-    settings = Settings(data_dir=folder)
+async def household(
+    folder: Path, model: Model | None = None, model_settings: ModelSettings | None = None
+) -> AsyncIterator[Household]:
+    """Start an engine and a worker with Ada's agents; all of it ends with the block.
+
+    `model` is what the agents use instead of the one in the settings, which sandboxes use.
+    """
+    settings = Settings(data_dir=folder, model=model_settings or ModelSettings())
     token = "engine-token-of-a-test"
     async with Engine(find_engine(settings), folder / "engine", token=token) as engine:
         home = Household(settings, engine.endpoint, token, model)

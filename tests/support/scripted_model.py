@@ -29,7 +29,15 @@ class Call:
     calls: tuple[tuple[str, dict[str, Any]], ...]
 
 
-Answer = Say | Call
+@dataclass(frozen=True)
+class Refuse:
+    """Answer with an HTTP error, as a provider does to a wrong key."""
+
+    status: int
+    why: str
+
+
+Answer = Say | Call | Refuse
 Script = Callable[[Request], Answer]
 
 
@@ -108,7 +116,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.scripted.keys.add(self.headers.get("authorization", "").removeprefix("Bearer "))
         answer = self.scripted.script(request)
         number = len(self.scripted.requests)
-        if request.get("stream"):
+        if isinstance(answer, Refuse):
+            problem = {"error": {"message": answer.why, "type": "refused"}}
+            self._reply(answer.status, json.dumps(problem).encode(), "application/json")
+        elif request.get("stream"):
             self._reply(200, _stream(answer, number), "text/event-stream")
         else:
             self._reply(200, json.dumps(_whole(answer, number)).encode(), "application/json")
@@ -139,7 +150,7 @@ def _tool_calls(answer: Call, number: int) -> list[dict[str, Any]]:
     ]
 
 
-def _whole(answer: Answer, number: int) -> dict[str, Any]:
+def _whole(answer: Say | Call, number: int) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": None}
     if isinstance(answer, Say):
         message["content"] = answer.text
@@ -149,7 +160,7 @@ def _whole(answer: Answer, number: int) -> dict[str, Any]:
     return _envelope(number, "chat.completion", choice) | {"usage": _USAGE}
 
 
-def _stream(answer: Answer, number: int) -> bytes:
+def _stream(answer: Say | Call, number: int) -> bytes:
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     if isinstance(answer, Say):
         deltas += [{"content": piece} for piece in _pieces(answer.text)]
@@ -170,7 +181,7 @@ def _pieces(text: str) -> list[str]:
     return [piece for piece in (text[:half], text[half:]) if piece]
 
 
-def _finish(answer: Answer) -> str:
+def _finish(answer: Say | Call) -> str:
     return "stop" if isinstance(answer, Say) else "tool_calls"
 
 
