@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,43 @@ async def test_nothing_stays_after_a_stop(running: Running) -> None:
         assert not stage.exists()
         assert not list(Path("/sys/fs/cgroup").glob(f"*/*{workspace.spec.id}"))
         assert not (workspace.path.parent / "run.json").exists()
+
+
+WORKER = """
+import anyio, sys
+from pathlib import Path
+from growqr.models.gateway import ModelGateway
+from growqr.opencode import Workspaces, WorkspaceSpec
+from growqr.settings import Settings
+
+async def main():
+    settings = Settings(data_dir=Path(sys.argv[1]))
+    workspaces = Workspaces(settings, ModelGateway(settings.model))
+    workspace = await workspaces.get(WorkspaceSpec("wsp_w1", "usr_1", "act_w1"))
+    await workspace.start()
+    print(workspace.server_pid, flush=True)
+    await anyio.sleep_forever()
+
+anyio.run(main)
+"""
+
+
+async def test_a_killed_worker_takes_its_servers_along(running: Running, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WORKER, str(tmp_path / "data")]
+    worker = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert worker.stdout is not None
+    pids = tree(int(await worker.stdout.readline()))
+    worker.kill()
+    await worker.wait()
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        await asyncio.sleep(0.01)
+    record = tmp_path / "data/workspaces/usr_1/act_w1/run.json"
+    stage = Path(json.loads(record.read_text())["stage"])
+    assert stage.exists()
+    async with running() as workspaces:
+        await workspaces.get(spec())
+        assert not record.exists()
+        assert not stage.exists()
 
 
 def tree(pid: int) -> list[int]:

@@ -122,6 +122,16 @@ async def test_a_killed_server_is_noticed_and_the_next_start_works(running: Runn
         assert isinstance((await ask(workspace, "run: true", session_id))[-1], Finished)
 
 
+async def test_a_turn_outlives_a_broken_connection(running: Running) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        session_id = await workspace.create_session("Test")
+        progress = await ask(workspace, "run: pkill python3\nrun: echo still here", session_id)
+        finished = [item for item in progress if isinstance(item, ToolFinished)]
+        assert [item.title for item in finished] == ["pkill python3", "echo still here"]
+        assert isinstance(progress[-1], Finished)
+
+
 async def test_abort_ends_the_turn_and_its_commands(running: Running) -> None:
     async with running() as workspaces:
         workspace = await workspaces.get(spec())

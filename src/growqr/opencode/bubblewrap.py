@@ -227,7 +227,9 @@ def _inner(listening: int) -> str:
     )
     # the server must not hold the listening socket: only the relay accepts
     server = f"exec opencode serve --hostname 127.0.0.1 --port {SERVER_PORT} --pure"
-    return f"{relay} & exec {listening}<&-; {server}"
+    # somebody inside may end every Python program there is; the connection then comes back
+    keep_up = f"(until {relay}; do sleep 0.2; done)"
+    return f"{keep_up} & exec {listening}<&-; {server}"
 
 
 def _arguments(spec: SandboxSpec, stage: _Stage, files: _Files) -> Sequence[str]:

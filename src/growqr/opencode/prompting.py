@@ -16,6 +16,7 @@ _QUEUE = 256
 _RECONNECTS = 3
 _RECONNECT_SECONDS = 1.0
 _WIND_DOWN_SECONDS = 10.0
+_LOST = "The connection to OpenCode broke and did not come back."
 _ABORTED = TurnFailed("The work was stopped.", retryable=False, aborted=True)
 
 Event = Mapping[str, Any]
@@ -83,7 +84,8 @@ class Conversation:
         self._seconds_left = min(self._seconds_left, _WIND_DOWN_SECONDS)
         if self._sent:
             self.turn.questions.clear()
-            await self._client.abort(self._session_id)
+            with contextlib.suppress(GrowError):  # a dead server's turn ends by itself
+                await self._client.abort(self._session_id)
 
     async def _next(self, stream: "_Stream") -> Event | None:
         """Return the next event, or None when the time is up; waiting for people is free."""
@@ -118,7 +120,8 @@ class Conversation:
                 return list(self.turn.catch_up(stored))
             except WorkspaceFailed:
                 continue
-        raise WorkspaceFailed("The connection to OpenCode broke and did not come back.")
+        await self._server.stop(_LOST)  # the next start gets a fresh one
+        raise WorkspaceFailed(_LOST)
 
     def _too_long(self) -> TurnFailed:
         if self._aborting:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import signal
 from pathlib import Path
 
 from growqr.opencode import config
@@ -29,6 +30,7 @@ class Server:
         self._log = log
         self._listening = asyncio.Event()
         self._last_line = ""
+        self._ending = ""
         self._watching = asyncio.create_task(self._watch(), name="opencode-watch")
 
     @classmethod
@@ -87,8 +89,9 @@ class Server:
         """Folder on the host that the running server needs."""
         return self._running.control.parent
 
-    async def stop(self) -> None:
+    async def stop(self, reason: str = "The workspace was stopped.") -> None:
         """End everything in the sandbox; safe to repeat."""
+        self._ending = self._ending or reason
         await self.client.aclose()
         await self._running.kill()
         await self._watching
@@ -110,7 +113,7 @@ class Server:
         with contextlib.suppress(OSError):
             await self._read_output()
         code = await self._running.wait()
-        self.reason = _ending(code, self._last_line)
+        self.reason = self._ending or _how_it_ended(code, self._last_line)
         self.ended.set()
 
     async def _read_output(self) -> None:
@@ -143,11 +146,11 @@ _ADVICE = {
 }
 
 
-def _ending(code: int, last_line: str) -> str:
+def _how_it_ended(code: int, last_line: str) -> str:
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
     reason = f"OpenCode ended ({how})."
-    if code in (137, -9):
-        reason = f"OpenCode was killed ({how}), perhaps because its memory ran out."
+    if code == 128 + signal.SIGKILL:  # the server was killed, not the sandbox around it
+        reason = "OpenCode was killed, perhaps because its memory ran out."
     advice = next((text for words, text in _ADVICE.items() if words in last_line.lower()), "")
     if code > 0 and last_line:
         reason += f" It said: {last_line[:300]}"
