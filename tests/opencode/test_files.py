@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from growqr.opencode.files import FileLimits, read_files, write_files
+from growqr.opencode.files import FileLimits, delete_files, read_files, write_files
 from growqr.opencode.types import TooManyFiles, UnsafePath, WorkspaceFile
 
 LIMITS = FileLimits(max_file_bytes=1000, max_files=5)
@@ -120,6 +120,18 @@ def test_a_file_does_not_replace_a_folder(root: Path) -> None:
     with pytest.raises(UnsafePath):
         write_files(root, [WorkspaceFile("d", b"x")], LIMITS, owner=None)
     assert [entry.name for entry in root.iterdir()] == ["d"]
+
+
+def test_deletes_files_and_crosses_no_link(root: Path) -> None:
+    (root / "a").mkdir()
+    (root / "a/b").touch()
+    (root / "out").symlink_to(root.parent)
+    delete_files(root, ["a/b", "absent", "out/secret", "a"])
+    assert (root.parent / "secret").exists()
+    assert sorted(entry.name for entry in root.iterdir()) == ["a", "out"]
+    assert list((root / "a").iterdir()) == []
+    with pytest.raises(UnsafePath):
+        delete_files(root, ["../secret"])
 
 
 def test_limits_hold_for_writing_too(root: Path) -> None:

@@ -29,6 +29,8 @@ class OpenCodeClient:
             base_url="http://opencode",
             auth=("opencode", password),
             timeout=httpx.Timeout(30),
+            # a few compressed bytes could unpack to any size
+            headers={"accept-encoding": "identity"},
             trust_env=False,
         )
 
@@ -84,7 +86,7 @@ class OpenCodeClient:
         try:
             async with self._http.stream(method, path, json=body) as response:
                 content = bytearray()
-                async for chunk in response.aiter_bytes():
+                async for chunk in response.aiter_raw():
                     content += chunk
                     if len(content) > _ANSWER_BYTES:
                         raise ProtocolError("OpenCode's answer is too large.")
@@ -106,13 +108,15 @@ async def _events(response: httpx.Response) -> AsyncIterator[Mapping[str, Any]]:
     """Cut the stream into events; one that is too large or not JSON is passed over."""
     buffer = bytearray()
     dropping = False
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.aiter_raw():
         buffer += chunk
         *lines, rest = buffer.split(b"\n")
         buffer = bytearray(rest)
         for line in lines:
-            if not dropping and line.startswith(b"data:") and (event := _event(bytes(line[5:]))):
-                yield event
+            if not dropping and line.startswith(b"data:") and len(line) <= _EVENT_BYTES:
+                event = _event(bytes(line[5:]))
+                if event is not None:
+                    yield event
             dropping = False
         if len(buffer) > _EVENT_BYTES:
             buffer.clear()
