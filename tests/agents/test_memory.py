@@ -6,6 +6,7 @@ import pytest
 from growqr.agents import front_matter
 from growqr.agents.goals import GoalNotFound, GoalStatusInvalid
 from growqr.agents.memory import CONTEXT_CHARS, Memory, MemoryNotFound, MemoryTooLarge, normalise
+from growqr.agents.memory_index import words
 from growqr.git.capabilities import PathForbidden
 from growqr.git.commits import CommitService
 from growqr.git.embedded import EmbeddedForge
@@ -160,6 +161,23 @@ async def test_history_of_one_file(memory: Memory) -> None:
     assert len(of_tea) == 2
     rest = await memory.history(REPO, "memory/tea.md", after=of_tea[0].sha)
     assert rest == of_tea[1:]
+
+
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [
+        ("cat", "cats"),
+        ("city", "cities"),
+        ("movie", "movies"),
+        ("box", "boxes"),
+        ("house", "houses"),
+        ("walrus", "Walruses"),
+        ("class", "classes"),
+        ("time", "times"),
+    ],
+)
+def test_a_word_and_its_plural_are_one_word(one: str, many: str) -> None:
+    assert words(one) == words(many)
 
 
 @pytest.mark.parametrize(

@@ -241,9 +241,7 @@ class Memory:
         return goal, made
 
     async def context(self, repo: RepoRef) -> str:
-        """What every turn is told: profile, open goals, titles of memories; at most
-        CONTEXT_CHARS, the newest kept in full.
-        """
+        """What every turn is told: profile, open goals, titles of memories; bounded."""
         documents = (await self._index.snapshot(repo)).documents
         profile = documents.get(PROFILE)
         goals = (await self.goals(repo, "open"))[:_CONTEXT_GOALS]

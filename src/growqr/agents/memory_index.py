@@ -132,12 +132,18 @@ def _score(
 
 
 def words(text: str) -> list[str]:
-    """Words in lower case, without a plural's `s`."""
-    found = re.findall(r"\w+", text.casefold().replace("'s", ""))
-    return [
-        word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
-        for word in found
-    ]
+    """Words in lower case, singular and plural alike (not always as English spells them)."""
+    return [_stem(word) for word in re.findall(r"\w+", text.casefold().replace("'s", ""))]
+
+
+def _stem(word: str) -> str:
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    if word.endswith("ie"):  # cities, city; movies, movie
+        return word[:-2] + "y"
+    if word.endswith(("se", "xe", "ze", "che", "she")):  # boxes, box; houses, house
+        return word[:-1]
+    return word
 
 
 _STOP_WORDS = frozenset(

@@ -8,14 +8,17 @@ import os
 import shutil
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from growqr.errors import Unavailable
 
 MAX_PROCESSES = 16
+MAX_PER_REPO = 4
+"""Of these for one repository, so that nobody's slow connections keep everybody out."""
 MAX_SECONDS = 900.0
 """Wall time of one clone or push."""
 QUEUE_SECONDS = 20.0
@@ -58,6 +61,7 @@ class Backend:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._slots = asyncio.Semaphore(MAX_PROCESSES)
+        self._busy: Counter[str] = Counter()
 
     async def run(
         self, request: GitRequest, body: AsyncGenerator[bytes, None], start: Start, chunk: Chunk
@@ -70,16 +74,30 @@ class Backend:
         Raises:
             BackendBusy, BackendFailed
         """
-        try:
-            async with asyncio.timeout(QUEUE_SECONDS):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise BackendBusy("too many clones and pushes at once; try again") from None
-        try:
+        async with self._place(request.repo_id):
             with tempfile.TemporaryDirectory(prefix="growqr-git-") as home:
                 await self._run(request, body, start, chunk, Path(home))
+
+    @asynccontextmanager
+    async def _place(self, repo_id: str) -> AsyncGenerator[None, None]:
+        full = BackendBusy("too many clones and pushes at once; try again")
+        if self._busy[repo_id] >= MAX_PER_REPO:
+            raise full
+        self._busy[repo_id] += 1
+        try:
+            try:
+                async with asyncio.timeout(QUEUE_SECONDS):
+                    await self._slots.acquire()
+            except TimeoutError:
+                raise full from None
+            try:
+                yield
+            finally:
+                self._slots.release()
         finally:
-            self._slots.release()
+            self._busy[repo_id] -= 1
+            if not self._busy[repo_id]:
+                del self._busy[repo_id]
 
     async def _run(
         self,

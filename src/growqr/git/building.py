@@ -1,6 +1,7 @@
 """Building trees without a checkout, and making what was built durable."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -10,7 +11,7 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import FileMode
 
-from growqr.git.forge import Change
+from growqr.git.forge import Author, Change
 from growqr.git.paths import PathInvalid, check_path
 
 
@@ -91,6 +92,20 @@ def _not_folder(builder: pygit2.TreeBuilder, name: str, prefix: str) -> pygit2.O
     if isinstance(existing, pygit2.Tree):
         raise PathInvalid(prefix + name, "is a folder")
     return existing
+
+
+def write_commit(
+    git: pygit2.Repository,
+    author: Author,
+    message: str,
+    tree: pygit2.Tree,
+    parents: list[pygit2.Oid],
+) -> pygit2.Oid:
+    """Write a commit object; no branch points at it yet."""
+    # `.invalid` can't be anybody's mail address (RFC 2606).
+    name = re.sub(r"[<>\x00-\x1f\x7f]", " ", author.name).strip() or author.id
+    who = pygit2.Signature(name[:100], f"{author.id}@growqr.invalid")
+    return git.create_commit(None, who, who, message, tree.id, [*parents])
 
 
 def make_durable(

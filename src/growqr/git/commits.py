@@ -18,7 +18,7 @@ import re
 from collections.abc import Sequence
 
 from growqr.errors import InvalidInput
-from growqr.git.capabilities import WRITE_ANYTHING, check_may_write
+from growqr.git.capabilities import WRITE_ANYTHING, PathForbidden, check_may_write
 from growqr.git.forge import (
     Author,
     Change,
@@ -175,8 +175,9 @@ class CommitService:
 def _check_paths(actor: Author, paths: Sequence[str], *, complete: bool) -> None:
     if WRITE_ANYTHING in actor.capabilities:
         return
-    # With more paths than are listed, only the right to write anything will do.
-    check_may_write(actor.id, actor.capabilities, [*paths, *([] if complete else ["*"])])
+    if not complete:
+        raise PathForbidden(f"`{actor.id}` may not write everything that this would change")
+    check_may_write(actor.id, actor.capabilities, paths)
 
 
 def _message(

@@ -8,10 +8,7 @@ leaves loose objects that nothing refers to, which `git gc` removes.
 
 import asyncio
 import contextlib
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +19,8 @@ import pygit2
 from pygit2.enums import RepositoryOpenFlag
 
 from growqr.git import objects
-from growqr.git.building import build_tree, make_durable, sync_file
+from growqr.git.bare import create_bare, remove_bare
+from growqr.git.building import build_tree, make_durable, write_commit
 from growqr.git.diffing import compare
 from growqr.git.forge import (
     Author,
@@ -38,7 +36,6 @@ from growqr.git.forge import (
     RepoRef,
     TreeEntry,
 )
-from growqr.git.layout import first_files
 from growqr.git.locking import move_branch, repository_lock
 from growqr.git.merging import merged_tree, reverted_tree
 from growqr.git.operations import Operations
@@ -48,7 +45,6 @@ from growqr.settings import GitSettings
 
 T = TypeVar("T")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
-_PLATFORM = Author(id="growqr", name="GrowQR")
 _RACES = 20
 """Pushes that may overtake one commit before it gives up."""
 
@@ -74,10 +70,13 @@ class EmbeddedForge:
         return self.folder / f"{repo_id}.git"
 
     async def create(self, repo: RepoRef) -> None:
-        await asyncio.to_thread(self._create, repo)
+        most = self.settings.max_push_bytes
+        await asyncio.to_thread(
+            create_bare, self.path(repo.id), repo, executor=self._syncing, max_push_bytes=most
+        )
 
     async def delete(self, repo: RepoRef) -> None:
-        await asyncio.to_thread(self._delete, repo)
+        await asyncio.to_thread(remove_bare, self.path(repo.id))
 
     async def head(self, repo: RepoRef, branch: str = "main") -> str | None:
         def work(git: pygit2.Repository) -> str | None:
@@ -231,7 +230,7 @@ class EmbeddedForge:
             if built is None:
                 return objects.describe(git, head)
             tree, parents = built
-            made = _create_commit(git, author, message, tree, parents)
+            made = write_commit(git, author, message, tree, parents)
             make_durable(git, made, tree, head.tree, self._syncing)
             if move_branch(git, branch, oid, made):
                 self._operations.add(git, branch, old=oid, new=made, operation=operation)
@@ -251,70 +250,6 @@ class EmbeddedForge:
         queue = self._queues.setdefault(repo.id, asyncio.Lock())
         async with queue:
             return await asyncio.to_thread(_translated, path, locked)
-
-    def _create(self, repo: RepoRef) -> None:
-        path = self.path(repo.id)
-        if path.is_dir():
-            return
-        # Made aside and moved into place, so that a half-made repository is never seen.
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            aside = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
-            try:
-                self._fill(aside, repo)
-                aside.rename(path)
-                sync_file(self.folder)
-            except OSError:
-                if not path.is_dir():
-                    raise
-            finally:
-                shutil.rmtree(aside, ignore_errors=True)
-        except (pygit2.GitError, OSError) as error:
-            raise ForgeBroken("the repository can't be made") from error
-
-    def _fill(self, folder: Path, repo: RepoRef) -> None:
-        git = pygit2.init_repository(folder, bare=True, initial_head="main")
-        for name, value in _CONFIG.items():
-            git.config[name] = value
-        git.config["receive.maxInputSize"] = str(self.settings.max_push_bytes)
-        shutil.rmtree(folder / "hooks", ignore_errors=True)
-        tree = git[build_tree(git, None, first_files(repo))]
-        assert isinstance(tree, pygit2.Tree)
-        made = _create_commit(git, _PLATFORM, "init(repo): start", tree, [])
-        make_durable(git, made, tree, None, self._syncing)
-        move_branch(git, "main", None, made)
-        for name in ("config", "HEAD", ""):
-            sync_file(folder / name)
-
-    def _delete(self, repo: RepoRef) -> None:
-        path = self.path(repo.id)
-        try:
-            gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=self.folder))
-            with contextlib.suppress(FileNotFoundError):
-                path.rename(gone / path.name)
-            shutil.rmtree(gone, ignore_errors=True)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise ForgeBroken("the repository can't be removed") from error
-
-
-_CONFIG = {
-    "http.receivepack": "true",
-    "receive.denyNonFastForwards": "true",
-    "receive.denyDeletes": "true",
-    "receive.denyCurrentBranch": "ignore",
-    # A push's own maintenance ends before the push does: no process is left behind.
-    "gc.autoDetach": "false",
-    "core.hooksPath": os.devnull,
-    "transfer.fsckObjects": "true",
-    # Git only warns about these, and a file of such a name harms whoever checks it out.
-    "receive.fsck.hasDot": "error",
-    "receive.fsck.hasDotdot": "error",
-    "receive.fsck.hasDotgit": "error",
-    "receive.fsck.fullPathname": "error",
-    "receive.fsck.nullSha1": "error",
-}
 
 
 def _translated(path: Path, work: Callable[[pygit2.Repository], T]) -> T:
@@ -336,19 +271,6 @@ def _branches(git: pygit2.Repository) -> list[Branch]:
             if head is not None:
                 found.append(Branch(name, str(head)))
     return sorted(found, key=lambda branch: branch.name)
-
-
-def _create_commit(
-    git: pygit2.Repository,
-    author: Author,
-    message: str,
-    tree: pygit2.Tree,
-    parents: list[pygit2.Oid],
-) -> pygit2.Oid:
-    # `.invalid` can't be anybody's mail address (RFC 2606).
-    name = re.sub(r"[<>\x00-\x1f\x7f]", " ", author.name).strip() or author.id
-    who = pygit2.Signature(name[:100], f"{author.id}@growqr.invalid")
-    return git.create_commit(None, who, who, message, tree.id, [*parents])
 
 
 def _point(git: pygit2.Repository, branch: str, target: pygit2.Oid) -> None:

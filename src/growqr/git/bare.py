@@ -1,0 +1,86 @@
+"""Making and removing bare repositories, whole or not at all."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from concurrent.futures import Executor
+from pathlib import Path
+
+import pygit2
+
+from growqr.git.building import build_tree, make_durable, sync_file, write_commit
+from growqr.git.forge import Author, ForgeBroken, RepoRef
+from growqr.git.layout import first_files
+from growqr.git.locking import move_branch
+
+_PLATFORM = Author(id="growqr", name="GrowQR")
+
+_CONFIG = {
+    "http.receivepack": "true",
+    "receive.denyNonFastForwards": "true",
+    "receive.denyDeletes": "true",
+    "receive.denyCurrentBranch": "ignore",
+    # A push's own maintenance ends before the push does: no process is left behind.
+    "gc.autoDetach": "false",
+    "core.hooksPath": os.devnull,
+    "transfer.fsckObjects": "true",
+    # Git only warns about these, and a file of such a name harms whoever checks it out.
+    "receive.fsck.hasDot": "error",
+    "receive.fsck.hasDotdot": "error",
+    "receive.fsck.hasDotgit": "error",
+    "receive.fsck.fullPathname": "error",
+    "receive.fsck.nullSha1": "error",
+}
+
+
+def create_bare(path: Path, repo: RepoRef, *, executor: Executor, max_push_bytes: int) -> None:
+    """Make the repository with its first commit; does nothing if it exists. Blocks.
+
+    It is made aside and moved into place, so that a half-made one is never seen; of several
+    at once, the first to arrive stays. Raises ForgeBroken.
+    """
+    if path.is_dir():
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
+        try:
+            _fill(aside, repo, executor, max_push_bytes)
+            aside.rename(path)
+            sync_file(path.parent)
+        except OSError:
+            if not path.is_dir():
+                raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    except (pygit2.GitError, OSError) as error:
+        raise ForgeBroken("the repository can't be made") from error
+
+
+def _fill(folder: Path, repo: RepoRef, executor: Executor, max_push_bytes: int) -> None:
+    git = pygit2.init_repository(folder, bare=True, initial_head="main")
+    for name, value in _CONFIG.items():
+        git.config[name] = value
+    git.config["receive.maxInputSize"] = str(max_push_bytes)
+    shutil.rmtree(folder / "hooks", ignore_errors=True)
+    tree = git[build_tree(git, None, first_files(repo))]
+    assert isinstance(tree, pygit2.Tree)
+    made = write_commit(git, _PLATFORM, "init(repo): start", tree, [])
+    make_durable(git, made, tree, None, executor)
+    move_branch(git, "main", None, made)
+    for name in ("config", "HEAD", ""):
+        sync_file(folder / name)
+
+
+def remove_bare(path: Path) -> None:
+    """Remove the repository at once; does nothing if it is gone. Blocks. Raises ForgeBroken."""
+    try:
+        gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=path.parent))
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(gone / path.name)
+        shutil.rmtree(gone, ignore_errors=True)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ForgeBroken("the repository can't be removed") from error
