@@ -1,8 +1,9 @@
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from growqr.api.services import Services
 from growqr.billing.entitlement import Entitlement
@@ -112,7 +113,10 @@ async def test_events_come_as_a_page_of_json(ada: Person) -> None:
     assert empty == {"items": [], "after": 3}
 
 
-async def test_activity_is_recorded(ada: Person) -> None:
+async def test_activity_is_recorded(ada: Person, services: Services) -> None:
+    async with services.db.session() as session:
+        long_ago = datetime.now(UTC) - timedelta(hours=1)
+        await session.execute(update(ActorRow).values(last_activity_at=long_ago))
     before = (await ada.http.get("/actors/me")).json()["last_activity_at"]
     await ada.http.post(f"/actors/{ada.actor['id']}/message", json={"text": "hello"})
     assert (await ada.http.get("/actors/me")).json()["last_activity_at"] > before

@@ -1,7 +1,7 @@
 """Agents: make them, look at them, start and stop them, talk to them, follow them."""
 
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
@@ -23,6 +23,9 @@ from growqr.events import Event
 from growqr.ids import new_id
 
 router = APIRouter(prefix="/actors", tags=["actors"])
+
+_ACTIVITY_STEP = timedelta(seconds=30)
+"""How exact `last_activity_at` is; a write for each message would cost more than it tells."""
 
 
 class MessageEmpty(InvalidInput):
@@ -173,7 +176,8 @@ async def post_message(
     posted = await services.agents.post_message(
         actor, text=body.text, message_id=new_id("msg"), idempotency_key=idempotency_key
     )
-    after_answer.add_task(_touch, services, actor.id)
+    if datetime.now(UTC) - actor.last_activity_at > _ACTIVITY_STEP:
+        after_answer.add_task(_touch, services, actor.id)
     return MessagePosted(message_id=posted["message_id"], seq=posted["seq"])
 
 
