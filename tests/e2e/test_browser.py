@@ -91,7 +91,7 @@ def test_a_first_hour(page: Page) -> None:
 
     # It remembers, and the memory is a file with a commit.
     send(page, "Remember that I like green tea in the morning")
-    expect(log.get_by_role("article").filter(has_text="green tea")).to_have_count(2)
+    expect(log.get_by_role("article").filter(has_text=re.compile("green.tea"))).to_have_count(2)
     page.get_by_role("link", name="Memory").click()
     expect(page.get_by_text(re.compile("green-?\\s?tea", re.I)).first).to_be_visible()
     shoot(page, "2-memory")
@@ -163,7 +163,7 @@ def test_it_reconnects_and_shows_nothing_twice(page: Page, offline_platform: Pla
     register(page, "Bea")
     log = page.get_by_role("log", name="Messages")
     send(page, "Remember that I play chess")
-    expect(log.get_by_role("article").filter(has_text="chess")).to_have_count(2)
+    expect(log.get_by_role("article").filter(has_text=re.compile("play.chess"))).to_have_count(2)
     page.context.set_offline(True)
     page.context.set_offline(False)
     send(page, "My goal is to run a marathon")
