@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from growqr.api.services import Services
 from growqr.billing.entitlement import Entitlement
 from growqr.db.tables import ActorRow, Repo
+from growqr.identity.principal import Principal
 from tests.api.conftest import Person
 from tests.api.fake_engine import FakeClient
 
@@ -40,6 +41,14 @@ async def test_provision_goes_on_after_the_engine_was_away(
     assert "retry-after" in failed.headers
     engine.down = False
     assert (await anyone.post("/actors/provision")).status_code == 200
+
+
+async def test_a_token_of_an_account_that_is_gone_is_refused(
+    anyone: httpx.AsyncClient, services: Services
+) -> None:
+    token = services.tokens.issue(Principal("usr_gone", "gone@example.org", "Gone")).text
+    answer = await anyone.post("/actors/provision", headers={"authorization": f"Bearer {token}"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid")
 
 
 async def test_the_registry_shows_the_whole_family(ada: Person) -> None:

@@ -14,9 +14,10 @@ log = structlog.get_logger(__name__)
 
 _GIVEN_ID = re.compile(rb"^[A-Za-z0-9_-]{8,64}$")
 
+# No images from elsewhere: a reply that a model was tricked into could leak text in an address.
 _SECURITY_HEADERS = {
     "content-security-policy": (
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: https:; "
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
         "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",

@@ -6,7 +6,8 @@ from sqlalchemy.exc import IntegrityError
 
 from growqr.api.services import Services
 from growqr.db.registry import find_actor
-from growqr.db.tables import ActorRow
+from growqr.db.tables import ActorRow, User
+from growqr.identity.tokens import TokenInvalid
 from growqr.ids import new_id
 
 CAPABILITIES: dict[str, tuple[str, ...]] = {
@@ -36,9 +37,12 @@ async def provision(services: Services, user_id: str) -> Provisioned:
     """Give the user their agents; safe to repeat and to race.
 
     Each step finds what an earlier, interrupted call left. Raises AgentUnavailable when the
-    Grow Agent can't be woken; the rows stay, and the next call wakes it.
+    Grow Agent can't be woken; the rows stay, and the next call wakes it. Raises TokenInvalid
+    when the account is gone, although its token has not expired.
     """
     async with services.db.session() as session:
+        if await session.get(User, user_id) is None:
+            raise TokenInvalid("This account is gone. Please register again.")
         grow = await find_actor(session, user_id, name="grow")
     created = False
     if grow is None:
