@@ -9,6 +9,7 @@ import json
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from queue import Queue
 
@@ -59,6 +60,7 @@ def measure(url: str, count: int) -> list[Result]:
 def _follow(url: str, token: str, actor: str, out: "Queue[tuple[str | None, float]]") -> None:
     headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
     with (
+        suppress(httpx.RemoteProtocolError),  # the platform stops while this still listens
         httpx.Client(base_url=url, timeout=None) as client,
         client.stream("GET", f"/actors/{actor}/events?after=0", headers=headers) as stream,
     ):
