@@ -121,9 +121,10 @@ class Backend:
             start_new_session=True,  # its children end with it
             limit=_CHUNK,
         )
-        feeding = asyncio.ensure_future(_feed(process, body))
+        read = asyncio.Event()
+        feeding = asyncio.ensure_future(_feed(process, body, read))
         errors = asyncio.ensure_future(_drain(process))
-        answering = asyncio.ensure_future(_answer(process, start, chunk))
+        answering = asyncio.ensure_future(_answer(process, read, start, chunk))
         try:
             async with asyncio.timeout(MAX_SECONDS):
                 # Feeding only ever ends by raising: the client has gone, or sent too much.
@@ -169,17 +170,19 @@ class Backend:
         return environment
 
 
-async def _feed(process: asyncio.subprocess.Process, body: AsyncGenerator[bytes, None]) -> None:
-    """Pass the body on, then keep watching the client; ends only by raising."""
+async def _feed(
+    process: asyncio.subprocess.Process, body: AsyncGenerator[bytes, None], read: asyncio.Event
+) -> None:
+    """Pass the body on, set `read`, then keep watching the client; ends only by raising."""
     assert process.stdin is not None
     open_ = True
     async with aclosing(body) as pieces:
         async for data in pieces:
-            if not open_:
-                continue
             if not data:
+                read.set()
                 process.stdin.close()
                 open_ = False
+            if not open_:
                 continue
             # git may answer (a refusal) and stop reading before it has read everything.
             try:
@@ -198,13 +201,20 @@ async def _drain(process: asyncio.subprocess.Process) -> bytes:
     return kept
 
 
-async def _answer(process: asyncio.subprocess.Process, start: Start, chunk: Chunk) -> bool:
-    """Pass the answer on; False when there is none."""
+async def _answer(
+    process: asyncio.subprocess.Process, read: asyncio.Event, start: Start, chunk: Chunk
+) -> bool:
+    """Pass the answer on; False when there is none.
+
+    git writes its head before it reads the request, so the head waits here: until the body has
+    come to its end, a refusal may still take the answer's place.
+    """
     assert process.stdout is not None
     try:
         head = await process.stdout.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         return False
+    await read.wait()
     fields = dict(line.split(": ", 1) for line in head.decode("latin-1").split("\r\n") if line)
     headers = {name.lower(): value for name, value in fields.items()}
     status = int(headers.get("status", "200").split(" ", 1)[0])
