@@ -1,5 +1,3 @@
-import json
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,54 +8,22 @@ from pydantic_ai.exceptions import (
     ModelRateLimitError,
     ModelUnavailableError,
 )
-from pydantic_ai.messages import ModelMessage, ModelRequest, ToolReturnPart, UserPromptPart
-from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
+from pydantic_ai.messages import ModelRequest
+from pydantic_ai.models.function import AgentInfo
 
 from growqr.agents.turns import HISTORY_CHARS, HISTORY_MESSAGES, history_of
 from growqr.events import ChannelMessage
 from growqr.settings import ModelSettings, Settings
+from tests.agents.scripts import Step, scripted
 from tests.agents.world import world
-
-Step = str | dict[str, dict[str, Any]]
-Script = Callable[[list[Any], AgentInfo], Step]
-
-
-def scripted(script: Script) -> FunctionModel:
-    """Return a model that answers with text, or with tool calls `{name: arguments}`.
-
-    The script gets the results of the turn's tools so far.
-    """
-
-    async def stream(
-        messages: list[ModelMessage], info: AgentInfo
-    ) -> AsyncIterator[str | DeltaToolCalls]:
-        step = script(results(messages), info)
-        if isinstance(step, str):
-            for piece in (step[: len(step) // 2], step[len(step) // 2 :]):
-                yield piece
-            return
-        # The same ids in every step, as some servers do.
-        yield {
-            index: DeltaToolCall(name, json.dumps(arguments), tool_call_id=f"call_{index}")
-            for index, (name, arguments) in enumerate(step.items())
-        }
-
-    return FunctionModel(stream_function=stream, model_name="scripted")
-
-
-def results(messages: list[ModelMessage]) -> list[Any]:
-    found: list[Any] = []
-    for message in messages:
-        for part in message.parts if isinstance(message, ModelRequest) else []:
-            if isinstance(part, UserPromptPart):
-                found = []
-            elif isinstance(part, ToolReturnPart):
-                found.append(part.content)
-    return found
 
 
 def _failed(status: int) -> ModelHTTPError:
-    kinds = {503: ModelUnavailableError, 429: ModelRateLimitError, 401: ModelAuthenticationError}
+    kinds: dict[int, Any] = {
+        503: ModelUnavailableError,
+        429: ModelRateLimitError,
+        401: ModelAuthenticationError,
+    }
     return ModelHTTPError.for_category(kinds[status], status_code=status, model_name="scripted")
 
 

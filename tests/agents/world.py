@@ -58,7 +58,7 @@ class World:
     async def events(self, name: str = "grow") -> list[dict[str, Any]]:
         """Return every stored event, and see that the numbers have no gaps."""
         found: list[dict[str, Any]] = []
-        while page := await self.agent(name).call("events", len(found), 200):
+        while page := await self.agent(name).call("events", len(found), 200, retry=True):
             found += page
         assert [event["seq"] for event in found] == list(range(1, len(found) + 1))
         return found
