@@ -126,6 +126,25 @@ async def test_many_followers_all_get_everything_in_order(
     assert engine.subscriptions <= 1
 
 
+async def test_a_server_that_stops_ends_its_streams_whole(
+    ada: Person, app: FastAPI, engine: FakeClient
+) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    engine.agents[ada.actor["id"]].emit("task.log", {})
+    async with (
+        asyncio.timeout(10),
+        stream(ada, address, f"/actors/{ada.actor['id']}/events") as events,
+    ):
+        await take(events, 1)
+        server.should_exit = True
+        assert [event async for event in events] == []  # a broken end would raise
+    await running
+    listener.close()
+
+
 async def test_a_session_streams_its_own_events(
     ada: Person, address: str, engine: FakeClient
 ) -> None:

@@ -202,7 +202,8 @@ async def follow_events(
     if wants_json(request):
         items = await services.agents.stored_events(actor, begin, limit)
         return JSONResponse({"items": items, "after": items[-1]["seq"] if items else begin})
-    return await event_stream(_events(services, actor, begin))
+    source = _events(services, actor, begin)
+    return await event_stream(source, on_shutdown=services.events.aclose)
 
 
 def check_message(services: Services, text: str) -> None:

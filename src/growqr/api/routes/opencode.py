@@ -179,7 +179,8 @@ async def follow_session(
     if wants_json(request):
         items = await services.agents.session_events(coding, session_id, begin)
         return JSONResponse({"items": items, "after": items[-1]["seq"] if items else begin})
-    return await event_stream(_session_events(services, coding, session_id, begin))
+    source = _session_events(services, coding, session_id, begin)
+    return await event_stream(source, on_shutdown=services.events.aclose)
 
 
 async def _session_events(
