@@ -44,12 +44,19 @@ class Connection:
         self._on_closed = on_closed
         self._last_index = 0
         self._early: list[p.SocketMessage] = []
+        self._before_init: list[bytes] = []
         self._subscriptions: set[str] = set()
         self._unsent = 0
 
     async def send(self, name: str, *args: Any) -> None:
         """Send an event to this client alone, whether or not it subscribed to it."""
-        self.post(_wire.event(name, args))
+        frame = _wire.event(name, args)
+        if self.admitted:
+            self.post(frame)
+        elif len(self._before_init) < self._run.options.max_unsent_events:
+            self._before_init.append(frame)  # clients expect Init first
+        else:
+            self.close(POLICY, "too slow")
 
     def close(self, code: int = CLOSED_BY_ACTOR, reason: str = "") -> None:
         """End the connection; `on_disconnect` follows."""
@@ -73,7 +80,9 @@ class Connection:
     def admit(self) -> None:
         """Let the client in and handle what it has sent meanwhile."""
         self.admitted = True
-        self.post(_wire.init(self._run.id, self.id))
+        for frame in [_wire.init(self._run.id, self.id), *self._before_init]:
+            self.post(frame)
+        self._before_init.clear()
         early, self._early = self._early, []
         for message in early:
             self._handle(message)

@@ -1,10 +1,12 @@
 """The SQLite database of an actor, which lives in the engine."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pyrivet import _protocol as p
+from pyrivet._backoff import Backoff
 from pyrivet._envoy import Envoy, LinkLost
 from pyrivet.errors import DatabaseError, DatabaseInterrupted
 
@@ -12,6 +14,11 @@ MAX_PARAM_BYTES = 131_072
 """The engine's limit on the parameters of one statement, together."""
 MAX_BATCH_BYTES = 16 << 20
 
+# The engine closes a database when it tells an actor to stop and opens it again for what follows.
+# A statement that was waiting then has not run.
+_NOT_RUN = ("sqlite worker is closing", "sqlite worker command queue is full")
+_DIED = "sqlite worker"
+_REPLACED = "actor does not exist"
 _READS = ("SELECT", "VALUES", "EXPLAIN")
 
 
@@ -30,7 +37,9 @@ class Owner(Protocol):
 
     def interrupted(self) -> None:
         """A write may or may not have been applied."""
-        ...
+
+    def fail(self, why: str) -> None:
+        """Stop at once: this generation may not go on."""
 
 
 class Database:
@@ -88,16 +97,27 @@ class Database:
         target = self._target
         await self._ask(lambda request_id: p.SqlScript(request_id, target, sql), repeat=False)
 
-    async def _ask(self, make: Any, repeat: bool) -> Any:
-        try:
-            answer = await self._envoy.request(make, repeat=repeat)
-        except LinkLost as error:
+    async def _ask(self, make: Callable[[int], p.ToEngine], repeat: bool) -> Any:
+        backoff = Backoff(0.01, 0.5)
+        while True:
+            try:
+                answer = await self._envoy.request(make, repeat=repeat)
+            except LinkLost as error:
+                self._owner.interrupted()
+                raise DatabaseInterrupted("unknown whether the write was applied") from error
+            if not isinstance(answer, p.SqlFailure):
+                return answer
+            if not answer.message.endswith(_NOT_RUN):
+                raise self._error(answer.message)
+            await asyncio.sleep(backoff.delay())
+
+    def _error(self, message: str) -> DatabaseError:
+        if _REPLACED in message:
+            self._owner.fail("another generation has started")
+        elif _DIED in message:
             self._owner.interrupted()
-            raise DatabaseInterrupted("unknown whether the write was applied") from error
-        if isinstance(answer, p.SqlFailure):
-            constraint = "constraint failed" in answer.message
-            raise DatabaseError(answer.message, constraint=constraint)
-        return answer
+            return DatabaseInterrupted("unknown whether the write was applied")
+        return DatabaseError(message, constraint="constraint failed" in message)
 
 
 def _is_read(sql: str) -> bool:

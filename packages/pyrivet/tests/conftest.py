@@ -1,0 +1,69 @@
+"""One engine for all tests; a worker, a client and a fresh key for each."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyrivet import Actor, Client, Engine, Worker
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Let fixtures and tests of the whole session share one event loop."""
+    return "asyncio"
+
+
+def find_engine_binary() -> Path:
+    """Return `RIVET_ENGINE`, or the binary that npm put into a folder above."""
+    if given := os.environ.get("RIVET_ENGINE"):
+        return Path(given)
+    pattern = "node_modules/@rivetkit/engine-cli-*/rivet-engine"
+    found = [path for folder in Path(__file__).parents for path in folder.glob(pattern)]
+    return found[0] if found else Path("node_modules/@rivetkit/engine-cli/rivet-engine")
+
+
+@pytest.fixture(scope="session")
+def engine_binary() -> Path:
+    return find_engine_binary()
+
+
+@pytest.fixture(scope="session")
+async def engine(
+    engine_binary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Engine]:
+    async with Engine(engine_binary, tmp_path_factory.mktemp("engine"), token="test") as engine:
+        yield engine
+
+
+@pytest.fixture
+def key() -> list[str]:
+    """Return a key that no other test uses."""
+    return [uuid.uuid4().hex]
+
+
+class Stage:
+    """Runs workers and clients on one engine, in a pool of its own, until the test ends."""
+
+    def __init__(self, endpoint: str, token: str | None, stack: AsyncExitStack) -> None:
+        self.endpoint = endpoint
+        self.token = token
+        self.pool = f"pool-{uuid.uuid4().hex[:8]}"
+        self._stack = stack
+
+    async def work(self, **actors: Callable[[], Actor]) -> Worker:
+        worker = Worker(self.endpoint, actors, pool=self.pool, token=self.token)
+        return await self._stack.enter_async_context(worker)
+
+    async def client(self, **options: Any) -> Client:
+        client = Client(self.endpoint, pool=self.pool, token=self.token, **options)
+        return await self._stack.enter_async_context(client)
+
+
+@pytest.fixture
+async def stage(engine: Engine) -> AsyncIterator[Stage]:
+    async with AsyncExitStack() as stack:
+        yield Stage(engine.endpoint, engine.token, stack)
