@@ -3,13 +3,14 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from growqr.opencode import Finished, Workspace, WorkspaceFile
+from growqr.opencode import Finished, ToolFinished, Workspace, WorkspaceFile
 from tests.opencode.conftest import Running, ask, spec
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
@@ -145,17 +146,37 @@ async def test_two_workspaces_have_two_host_uids_and_keep_them(running: Running)
     assert seen[0] == seen[1]
 
 
+FORKS = b"""
+import os, signal
+pids = []
+try:
+    while len(pids) < 1000:
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+        pids.append(pid)
+except OSError as error:
+    print(type(error).__name__, len(pids))
+for pid in pids:
+    os.kill(pid, signal.SIGKILL)
+"""
+
+
 async def test_a_memory_or_fork_bomb_hits_only_its_tools(running: Running) -> None:
     async with running(memory_bytes=900 << 20, max_processes=160) as workspaces:
         workspace = await workspaces.get(spec())
         session_id = await workspace.create_session("Test")
         pid = workspace.server_pid
-        eat = 'python3 -c "b = bytearray(2 << 30)" 2>&1 | tail -1; echo ${PIPESTATUS[0]}'
-        fork = "for i in $(seq 500); do sleep 5 & done 2>/dev/null; jobs | wc -l; kill $(jobs -p)"
-        for command in (eat, fork, "echo alive"):
-            progress = await ask(workspace, f"run: {command}", session_id)
-        assert isinstance(progress[-1], Finished)
-        assert "alive" in progress[-1].text
+        eaten = await ask(workspace, "run: python3 -c \"b'x' * (2 << 30)\"", session_id)
+        assert isinstance(eaten[1], ToolFinished)
+        assert eaten[1].exit_code in (1, 128 + signal.SIGKILL)  # 1: no memory control group
+        await workspace.write_files([WorkspaceFile("forks.py", FORKS)])
+        forked = await ask(workspace, "run: python3 forks.py", session_id)
+        assert isinstance(forked[1], ToolFinished)
+        failure, count = forked[1].output.split()
+        assert failure == "BlockingIOError"
+        assert int(count) < 160
+        assert isinstance((await ask(workspace, "run: true", session_id))[-1], Finished)
         assert workspace.server_pid == pid
 
 

@@ -180,16 +180,22 @@ async def test_leaving_the_loop_aborts_the_turn(running: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "reason"),
-    [({"task_seconds": 3}, "took longer than 3 s"), ({"max_steps": 1}, "not finish in 1 steps")],
+    ("limit", "prompt", "reason"),
+    [
+        ({"task_seconds": 2}, "run: sleep 60", "took longer than 2 s"),
+        ({"max_steps": 1}, "run: true\nrun: touch never", "not finish in 1 steps"),
+    ],
 )
-async def test_limits_end_a_turn(running: Running, limit: dict[str, Any], reason: str) -> None:
+async def test_limits_end_a_turn(
+    running: Running, limit: dict[str, Any], prompt: str, reason: str
+) -> None:
     async with running(**limit) as workspaces:
-        progress = await ask(await workspaces.get(spec()), "run: sleep 8\nrun: sleep 8")
-        last = progress[-1]
+        workspace = await workspaces.get(spec())
+        last = (await ask(workspace, prompt))[-1]
         assert isinstance(last, TurnFailed)
         assert reason in last.reason
         assert not last.retryable
+        assert state_of(workspace) == "idle"
 
 
 async def test_an_idle_server_leaves_its_place_to_who_waits(running: Running) -> None:
