@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -117,6 +118,18 @@ async def test_many_writers_at_once_all_succeed(database: Database) -> None:
     await asyncio.gather(*(write(number) for number in range(30)))
     async with database.session() as session:
         assert len((await session.scalars(select(User.id))).all()) == 30
+
+
+async def test_more_sessions_than_connections_say_so_in_the_end(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/growqr.sqlite", wait=timedelta(milliseconds=20))
+    await database.migrate()
+    async with AsyncExitStack() as stack:
+        for _ in range(15):
+            await stack.enter_async_context(database.session())
+        with pytest.raises(DatabaseUnavailable):
+            await database.ping()
+    await database.ping()
+    await database.aclose()
 
 
 async def test_an_unreachable_database_says_so(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from alembic import command
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -30,12 +32,15 @@ class Database:
     """A pool of connections; safe to share between tasks.
 
     `url` is an SQLAlchemy URL. `sqlite://` and `postgresql://` mean the drivers we ship,
-    aiosqlite and asyncpg. Nothing connects before the first use.
+    aiosqlite and asyncpg. Nothing connects before the first use. `wait` is how long a session
+    waits for a free connection.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, wait: timedelta = timedelta(seconds=10)) -> None:
         self.url = _with_driver(make_url(url))
-        self._engine = create_async_engine(self.url, pool_pre_ping=not self.is_sqlite)
+        self._engine = create_async_engine(
+            self.url, pool_pre_ping=not self.is_sqlite, pool_timeout=wait.total_seconds()
+        )
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         if self.is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _tune_sqlite)
@@ -85,7 +90,7 @@ async def _connect(session: AsyncSession) -> None:
     """Take the connection now: a driver's bare OSError is only told apart from others here."""
     try:
         await session.connection()
-    except OSError as error:
+    except (OSError, PoolTimeout) as error:
         raise DatabaseUnavailable(_NO_ANSWER) from error
 
 
