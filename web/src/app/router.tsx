@@ -21,7 +21,7 @@ import { AppShell } from './AppShell';
 import { ChannelScreen } from './ChannelScreen';
 import { NotFoundScreen } from './NotFoundScreen';
 
-interface Context {
+export interface Context {
   session: SessionStore;
 }
 

@@ -6,8 +6,15 @@ import { paths } from '@/config/paths';
 
 import { Button } from './Button';
 
+interface Props {
+  error: unknown;
+  retry?: () => void;
+  /** Whether a missing plan brings a link to the settings, where plans are. */
+  showPlan?: boolean;
+}
+
 /** Why something could not be shown, and the way on: again, or to billing. */
-export function ErrorState({ error, retry }: { error: unknown; retry?: () => void }) {
+export function ErrorState({ error, retry, showPlan = true }: Props) {
   const needsPlan = error instanceof ApiError && error.status === 402;
   return (
     <div role="alert" className="mx-auto flex max-w-sm flex-col items-center px-6 py-12 text-center">
@@ -17,7 +24,7 @@ export function ErrorState({ error, retry }: { error: unknown; retry?: () => voi
       <p className="font-semibold">{needsPlan ? 'Your plan has paused this' : 'That didn’t work'}</p>
       <p className="mt-1.5 text-sm text-ink-soft">{describe(error)}</p>
       <div className="mt-5 flex gap-2">
-        {needsPlan && (
+        {needsPlan && showPlan && (
           <Link
             to={paths.settings}
             className="inline-flex h-10 items-center rounded-xl bg-accent px-4 text-sm font-medium text-accent-ink"

@@ -26,7 +26,9 @@ const COMPONENTS: Components = {
     const text = (code?.children ?? [])
       .map((child) => (child.type === 'text' ? child.value : ''))
       .join('');
-    return <CodeBlock language={language} text={text} />;
+    // What follows the language on a fence names the file.
+    const meta = (code?.data as { meta?: string } | undefined)?.meta;
+    return <CodeBlock language={[language, meta].filter(Boolean).join(' · ')} text={text} />;
   },
 };
 

@@ -29,7 +29,7 @@ export function LogPanel({ channel, ready }: { channel: Channel; ready: boolean 
           <ChevronDown
             aria-hidden
             size={16}
-            className={cx('ml-auto text-ink-soft transition-transform', open && 'rotate-180')}
+            className={cx('ml-auto text-ink-soft transition-transform', !open && 'rotate-180')}
           />
         </button>
       </h2>

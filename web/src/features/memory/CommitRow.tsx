@@ -23,9 +23,17 @@ export function CommitRow({ commit, onRevert }: { commit: Commit; onRevert: () =
           )}
         </p>
       </div>
-      <Button size="small" variant="ghost" aria-label={`Undo ${commit.subject}`} onClick={onRevert}>
-        <Undo2 aria-hidden size={14} /> Undo
-      </Button>
+      {/* The first commit has nothing before it to go back to. */}
+      {commit.parents.length > 0 && (
+        <Button
+          size="small"
+          variant="ghost"
+          aria-label={`Undo ${commit.subject}`}
+          onClick={onRevert}
+        >
+          <Undo2 aria-hidden size={14} /> Undo
+        </Button>
+      )}
     </article>
   );
 }

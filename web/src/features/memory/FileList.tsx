@@ -24,12 +24,12 @@ export function FileList({ files, selected, onOpen }: Props) {
             <h2 className="truncate px-2.5 pb-1 text-xs font-medium text-ink-faint">{folder}</h2>
           )}
           <ul>
-            {inside.map(({ path }) => (
+            {inside.map(({ path, title }) => (
               <li key={path}>
                 <Entry current={path === selected} onClick={() => onOpen(path)}>
                   <FileText aria-hidden size={15} className="shrink-0" />
                   <span className="truncate" title={path}>
-                    {path.slice(folder === '' ? 0 : folder.length + 1)}
+                    {title}
                   </span>
                 </Entry>
               </li>

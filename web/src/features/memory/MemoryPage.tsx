@@ -3,6 +3,7 @@ import { NotebookPen } from 'lucide-react';
 import { useState } from 'react';
 
 import { useApi } from '@/api/ApiContext';
+import { cx } from '@/components/ui/cx';
 import { EmptyState } from '@/components/ui/EmptyState';
 import { ErrorState } from '@/components/ui/ErrorState';
 import { PageHeader } from '@/components/ui/PageHeader';
@@ -44,7 +45,13 @@ export function MemoryPage({ path, onOpen }: Props) {
       )}
       {files.data !== undefined && files.data.length > 0 && (
         <div className="min-h-0 flex-1 overflow-y-auto md:grid md:grid-cols-[17rem_minmax(0,1fr)] md:overflow-hidden">
-          <div className="border-b border-line p-3 md:overflow-y-auto md:border-r md:border-b-0">
+          {/* On a small screen an open file takes the place of the list. */}
+          <div
+            className={cx(
+              'border-b border-line p-3 md:block md:overflow-y-auto md:border-r md:border-b-0',
+              path !== undefined && 'hidden',
+            )}
+          >
             <MemorySearch value={search} onChange={setSearch} onOpen={onOpen} />
             {search === '' && <FileList files={files.data} selected={path} onOpen={onOpen} />}
           </div>

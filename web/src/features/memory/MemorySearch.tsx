@@ -18,7 +18,7 @@ export function MemorySearch({ value, onChange, onOpen }: Props) {
   const text = useDeferredValue(value.trim());
   const { data: hits, error } = useQuery(searchQuery(api, text));
   return (
-    <search>
+    <div role="search">
       <div className="relative">
         <Search aria-hidden size={15} className="absolute top-3 left-3 text-ink-faint" />
         <input
@@ -51,6 +51,6 @@ export function MemorySearch({ value, onChange, onOpen }: Props) {
           </ul>
         </div>
       )}
-    </search>
+    </div>
   );
 }
