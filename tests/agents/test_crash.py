@@ -95,6 +95,7 @@ async def test_a_killed_turn_goes_on_and_repeats_nothing(
             message_id = await home.post("remember tea")
             await first.until(stop_at)
             await first.kill()
+            await home.client.aclose()  # its connection leads to the dead worker for a while yet
         async with worker(home, stop_at="", dead=key) as second:
             reply = await home.reply_to(message_id)
             assert reply["text"].startswith("noted in memory/tea.md, task tsk_")
@@ -116,6 +117,7 @@ async def test_a_killed_task_goes_on_from_its_journal(tmp_path: Path, engine: st
             message_id = await home.post("go", to="coding")
             await first.until("step-two")
             await first.kill()
+            await home.client.aclose()  # its connection leads to the dead worker for a while yet
         async with worker(home, stop_at="", dead=key) as second:
             reply = await home.reply_to(message_id, at="coding")
             assert reply["text"] == "three steps"
