@@ -48,11 +48,11 @@ async def by_hand(home: Household, *changes: Change) -> None:
 
 
 async def running(home: Household) -> dict[str, Any]:
-    """Wait until a command runs in the sandbox."""
-    return await home.event(
-        "coding",
-        lambda e: e["type"] == "task.log" and e["data"]["text"].startswith("$ "),
-    )
+    """Wait until SLOW's command has left its mark."""
+    async with asyncio.timeout(60):
+        while not any(home.settings.data_dir.glob("workspaces/*/*/ws/marked")):
+            await asyncio.sleep(0.02)
+    return await home.event("coding", lambda e: e["type"] == "task.progress")
 
 
 async def finished(home: Household) -> dict[str, Any]:

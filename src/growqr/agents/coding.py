@@ -237,7 +237,12 @@ class CodingAgent(SubAgent):
     async def _follow(self, workspace: Workspace) -> None:
         """Record each state until the server is down again; keeps this actor awake meanwhile."""
         async with workspace.watch() as events:
-            await self._note(workspace.status)
+            if workspace.status.state in (
+                "ready",
+                "busy",
+                "idle",
+            ):  # it runs since an earlier life of ours
+                await self._note(workspace.status)
             async for event in events:
                 if isinstance(event, StatusChanged):
                     await self._note(event.status)
