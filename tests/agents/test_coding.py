@@ -60,8 +60,8 @@ async def finished(home: Household) -> dict[str, Any]:
     return await home.event("coding", lambda e: e["type"] in final)
 
 
-async def test_a_task_becomes_one_commit_with_a_receipt(tmp_path: Path) -> None:
-    async with household(tmp_path) as home:
+async def test_a_task_becomes_one_commit_with_a_receipt(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine) as home:
         message = await home.say("coding", GREET)
         receipt = await home.reply("coding", message)
         task = (await finished(home))["data"]
@@ -99,8 +99,8 @@ async def test_a_task_becomes_one_commit_with_a_receipt(tmp_path: Path) -> None:
         assert not [entry.path for entry in tree if entry.path.startswith("agents/")]
 
 
-async def test_a_task_goes_on_after_a_restart(tmp_path: Path) -> None:
-    async with household(tmp_path) as home:
+async def test_a_task_goes_on_after_a_restart(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine) as home:
         message = await home.say("coding", SLOW)
         await running(home)
         await home.stop()
@@ -111,8 +111,8 @@ async def test_a_task_goes_on_after_a_restart(tmp_path: Path) -> None:
         assert [e["type"] for e in log].count("memory.committed") == 1
 
 
-async def test_a_task_can_be_paused_resumed_and_cancelled(tmp_path: Path) -> None:
-    async with household(tmp_path) as home:
+async def test_a_task_can_be_paused_resumed_and_cancelled(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine) as home:
         await home.say("coding", SLOW)
         task_id = (await running(home))["task_id"]
         with pytest.raises(ActionError, match="Pause or cancel"):
@@ -134,8 +134,8 @@ async def test_a_task_can_be_paused_resumed_and_cancelled(tmp_path: Path) -> Non
         await home.event("coding", lambda e: e["data"].items() >= idle.items(), after=seen + 3)
 
 
-async def test_sessions_and_the_workspace_serve_the_api(tmp_path: Path) -> None:
-    async with household(tmp_path) as home:
+async def test_sessions_and_the_workspace_serve_the_api(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine) as home:
         assert (await home.call("coding", "workspace"))["status"] == "provisioned"
         with pytest.raises(ActionError, match="No session"):
             await home.call(
@@ -160,8 +160,8 @@ async def test_sessions_and_the_workspace_serve_the_api(tmp_path: Path) -> None:
         assert (await home.call("coding", "workspace_stop"))["status"] == "stopped"
 
 
-async def test_two_tasks_take_turns_in_the_workspace(tmp_path: Path) -> None:
-    async with household(tmp_path) as home:
+async def test_two_tasks_take_turns_in_the_workspace(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine) as home:
         first, second = await asyncio.gather(
             home.say("coding", "One.\n\n```text one.txt\n1\n```"),
             home.say("coding", "Two.\n\n```text two.txt\n2\n```"),
@@ -177,7 +177,7 @@ def scripted(base_url: str) -> ModelSettings:
     return ModelSettings(provider="openai-compatible", name="scripted", base_url=base_url)
 
 
-async def test_a_question_of_the_model_reaches_the_user(tmp_path: Path) -> None:
+async def test_a_question_of_the_model_reaches_the_user(tmp_path: Path, engine: str) -> None:
     def script(request: Request) -> Answer:
         told = tool_results(request)
         if "question" not in tool_names(request):
@@ -189,7 +189,7 @@ async def test_a_question_of_the_model_reaches_the_user(tmp_path: Path) -> None:
         return call("question", questions=[asked])
 
     with serve(script) as model:
-        async with household(tmp_path, model_settings=scripted(model.base_url)) as home:
+        async with household(tmp_path, engine, model_settings=scripted(model.base_url)) as home:
             message = await home.say("coding", "Indent this")
             waiting = await home.event("coding", lambda e: e["type"] == "task.waiting")
             assert waiting["data"]["reason"] == "Tabs or spaces?\n\n- Tabs\n- Spaces"
@@ -197,9 +197,11 @@ async def test_a_question_of_the_model_reaches_the_user(tmp_path: Path) -> None:
             assert "Spaces, always" in await home.reply("coding", message)
 
 
-async def test_a_model_that_refuses_fails_the_task_with_its_words(tmp_path: Path) -> None:
+async def test_a_model_that_refuses_fails_the_task_with_its_words(
+    tmp_path: Path, engine: str
+) -> None:
     with serve(lambda _: Refuse(401, "That key is not known here")) as model:
-        async with household(tmp_path, model_settings=scripted(model.base_url)) as home:
+        async with household(tmp_path, engine, model_settings=scripted(model.base_url)) as home:
             reply = await home.ask("coding", "Write something")
             assert "That key is not known here" in reply
             assert (await finished(home))["type"] == "task.failed"

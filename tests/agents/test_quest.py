@@ -22,8 +22,8 @@ async def finished(home: Household) -> dict[str, Any]:
     return await home.event("quest", lambda e: e["type"] in ("task.completed", "task.failed"))
 
 
-async def test_the_weekly_review_from_start_to_end(tmp_path: Path) -> None:
-    async with household(tmp_path) as home:
+async def test_the_weekly_review_from_start_to_end(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine) as home:
         wish = {"key": "weekly-review", "run_id": "run_1"}
         run = await home.call("quest", "start_quest", wish)
         assert (run["step"], len(run["steps"])) == (0, 6)
@@ -53,8 +53,8 @@ async def test_the_weekly_review_from_start_to_end(tmp_path: Path) -> None:
         assert types.count("quest.completed") == 1
 
 
-async def test_a_restart_goes_on_at_the_step_at_hand(tmp_path: Path) -> None:
-    async with household(tmp_path) as home:
+async def test_a_restart_goes_on_at_the_step_at_hand(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine) as home:
         started = await home.say("quest", "start the profile quest")
         await question(home)
         assert "Set up your profile" in await home.reply("quest", started)
@@ -80,8 +80,10 @@ async def test_a_restart_goes_on_at_the_step_at_hand(tmp_path: Path) -> None:
         assert "Write a book" in await home.read(goal)
 
 
-async def test_the_oldest_question_gets_the_answer_and_cancel_ends_a_run(tmp_path: Path) -> None:
-    async with household(tmp_path) as home:
+async def test_the_oldest_question_gets_the_answer_and_cancel_ends_a_run(
+    tmp_path: Path, engine: str
+) -> None:
+    async with household(tmp_path, engine) as home:
         assert "`first-cli-tool`" in await home.ask("quest", "What can you do?")
         assert "No quest is running" in await home.ask("quest", "cancel")
         seen = 0
@@ -96,8 +98,8 @@ async def test_the_oldest_question_gets_the_answer_and_cancel_ends_a_run(tmp_pat
         assert (await home.call("quest", "run", "run_2"))["status"] == "waiting"
 
 
-async def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    async with household(tmp_path) as home:
+async def test_what_is_not_there_is_refused(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine) as home:
         with pytest.raises(ActionError, match="no quest"):
             await home.call("quest", "start_quest", {"key": "nope", "run_id": "run_1"})
         with pytest.raises(ActionError, match="No quest run"):
@@ -108,8 +110,8 @@ async def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
         assert await home.call("quest", "runs") == []
 
 
-async def test_the_first_tool_is_written_tested_and_committed(tmp_path: Path) -> None:
-    async with household(tmp_path) as home:
+async def test_the_first_tool_is_written_tested_and_committed(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine) as home:
         await home.call("quest", "start_quest", {"key": "first-cli-tool", "run_id": "run_1"})
         await question(home)
         assert "what will you keep" in await home.ask("quest", "Jot")

@@ -30,8 +30,8 @@ async def change_on(home: Household, project: str, branch: str) -> None:
     await home.forge.commit(ref_of(row), CommitRequest(branch, "Add beds\n", ada, changes))
 
 
-async def test_requests_are_carried_out_without_a_model(tmp_path: Path) -> None:
-    async with household(tmp_path) as home:
+async def test_requests_are_carried_out_without_a_model(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine) as home:
         done = await home.ask(
             "repo", "create a project garden: my beds\ncreate branch dev in garden"
         )
@@ -48,8 +48,8 @@ async def test_requests_are_carried_out_without_a_model(tmp_path: Path) -> None:
         assert "I understand one of these a line" in await home.ask("repo", "sing")
 
 
-async def test_what_is_not_there_or_not_allowed_is_refused(tmp_path: Path) -> None:
-    async with household(tmp_path) as home:
+async def test_what_is_not_there_or_not_allowed_is_refused(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine) as home:
         assert "no such repository" in await home.ask("repo", "list branches in somebody-elses")
         async with home.db.session() as session:
             await session.execute(
@@ -83,8 +83,8 @@ def tool_results(messages: Sequence[ModelMessage]) -> list[str]:
     ]
 
 
-async def test_a_model_uses_the_same_operations_as_tools(tmp_path: Path) -> None:
-    async with household(tmp_path, FunctionModel(script)) as home:
+async def test_a_model_uses_the_same_operations_as_tools(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine, FunctionModel(script)) as home:
         answer = await home.ask("repo", "I want a place for my garden")
         assert "The project `garden` is there" in answer
         assert "Refused: `x..y` can't be the name of a branch" in answer
@@ -92,9 +92,9 @@ async def test_a_model_uses_the_same_operations_as_tools(tmp_path: Path) -> None
         assert len(logged) == 2
 
 
-async def test_a_model_that_never_ends_is_stopped(tmp_path: Path) -> None:
+async def test_a_model_that_never_ends_is_stopped(tmp_path: Path, engine: str) -> None:
     def endless(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
         return ModelResponse([ToolCallPart("list_repos", {})])
 
-    async with household(tmp_path, FunctionModel(endless)) as home:
+    async with household(tmp_path, engine, FunctionModel(endless)) as home:
         assert "The model could not do this" in await home.ask("repo", "Go on for ever")

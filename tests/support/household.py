@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_ai.models import Model
-from pyrivet import Client, Engine, Worker
+from pyrivet import Client, Worker
 
 from growqr.agents.factories import actor_factories
 from growqr.agents.memory import Memory
 from growqr.agents.services import AgentServices
 from growqr.api.provisioning import CAPABILITIES
-from growqr.app import find_engine
 from growqr.db.engine import Database
 from growqr.db.tables import ActorRow, User
 from growqr.git.commits import CommitService
@@ -37,7 +36,7 @@ class Household:
 
     settings: Settings
     endpoint: str
-    engine_token: str
+    pool: str
     model: Model | None = None
     actor_ids: dict[str, str] = field(default_factory=dict)
     repo: RepoRef = field(default_factory=lambda: RepoRef("", "", ""))
@@ -56,7 +55,7 @@ class Household:
         self._stack.push_async_callback(gateway.aclose)
         workspaces = Workspaces(self.settings, gateway)
         self._stack.push_async_callback(workspaces.aclose)
-        self.client = Client(self.endpoint, pool="growqr", conn_params={"token": TOKEN})
+        self.client = Client(self.endpoint, pool=self.pool, conn_params={"token": TOKEN})
         self._stack.push_async_callback(self.client.aclose)
         services = AgentServices(
             settings=self.settings,
@@ -76,8 +75,7 @@ class Household:
             Worker(
                 self.endpoint,
                 actor_factories(services),
-                pool="growqr",
-                token=self.engine_token,
+                pool=self.pool,
                 conn_params={"token": TOKEN},
             )
         )
@@ -161,18 +159,19 @@ class Household:
 
 @asynccontextmanager
 async def household(
-    folder: Path, model: Model | None = None, model_settings: ModelSettings | None = None
+    folder: Path,
+    endpoint: str,
+    model: Model | None = None,
+    model_settings: ModelSettings | None = None,
 ) -> AsyncIterator[Household]:
-    """Start an engine and a worker with Ada's agents; all of it ends with the block.
+    """Start a worker with Ada's agents on the engine at `endpoint`; it ends with the block.
 
     `model` is what the agents use instead of the one in the settings, which sandboxes use.
     """
     settings = Settings(data_dir=folder, model=model_settings or ModelSettings())
-    token = "engine-token-of-a-test"
-    async with Engine(find_engine(settings), folder / "engine", token=token) as engine:
-        home = Household(settings, engine.endpoint, token, model)
-        await home.start()
-        try:
-            yield home
-        finally:
-            await home.stop()
+    home = Household(settings, endpoint, new_id("pool"), model)
+    await home.start()
+    try:
+        yield home
+    finally:
+        await home.stop()
