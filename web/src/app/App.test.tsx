@@ -175,6 +175,25 @@ describe('a channel', () => {
     expect(screen.queryByText('Hello from the sandbox')).not.toBeInTheDocument();
   });
 
+  it('lets a person start an agent that is stopped', async () => {
+    const server = platform().on('POST /actors/act_grow/start', () =>
+      problem(402, 'entitlement_required', 'Your trial has ended.'),
+    );
+    const { user } = renderApp();
+    const field = await composer();
+    const stream = await openStream(server);
+    stream.send(event(2, 'agent.status', { data: { status: 'stopped' } }));
+    const start = await screen.findByRole('button', { name: 'Start agent' });
+    expect(field).toBeDisabled();
+    await user.click(start);
+    expect(await screen.findByRole('alert')).toHaveTextContent('Your trial has ended.');
+    expect(screen.getByRole('link', { name: 'See your plan' })).toBeVisible();
+    server.on('POST /actors/act_grow/start', () => json({ id: 'act_grow' }));
+    await user.click(start);
+    stream.send(event(3, 'agent.status', { data: { status: 'idle' } }));
+    await waitFor(() => expect(field).toBeEnabled());
+  });
+
   it('goes to a channel by the keyboard alone', async () => {
     platform();
     const { user } = renderApp();

@@ -21,6 +21,7 @@ import { Composer } from './Composer';
 import { LogPanel } from './LogPanel';
 import { MessageList } from './MessageList';
 import { nameOf } from './names';
+import { StoppedNotice } from './StoppedNotice';
 import { useHistory } from './useHistory';
 import { useOpenChannel } from './useOpenChannel';
 
@@ -101,10 +102,11 @@ function ChannelView({ channel, actions }: { channel: Channel; actions: ReactNod
         <LogPanel channel={channel} ready={history.data !== undefined} />
       )}
       <div className={channel.kind === 'agent' ? 'pt-3' : undefined}>
+        {stopped && <StoppedNotice actorId={channel.actor_id} />}
         <Composer
           channelName={channel.name}
           maxChars={config?.message_chars ?? limits.messageChars}
-          blocked={stopped ? 'This agent is stopped. Start it again in settings.' : undefined}
+          blocked={stopped ? 'This agent is stopped.' : undefined}
           onSend={(text) => void sender.send(channel, text)}
         />
       </div>

@@ -106,6 +106,13 @@ describe('EventStream', () => {
     await vi.waitFor(() => expect(backoff.mock.lastCall).toEqual([1]));
   });
 
+  it('goes on trying while the session can’t be renewed', async () => {
+    server.on(`GET ${PATH}`, () => problem(401, 'unauthenticated', 'Expired.'));
+    follow();
+    await vi.waitFor(() => expect(backoff).toHaveBeenCalledWith(2));
+    expect(states).not.toContain('refused');
+  });
+
   it('stops when the server refuses for good', async () => {
     server.on(`GET ${PATH}`, () => problem(404, 'not_found', 'Not here.'));
     follow();

@@ -80,7 +80,8 @@ export class EventStream {
           attempt = 0; // a server that accepts and hangs up at once is not a good connection
         });
       } catch (error) {
-        if (error instanceof ApiError && !error.retryable) {
+        // 401: the session could not be renewed now; if it is over, we are closed from outside.
+        if (error instanceof ApiError && !error.retryable && error.status !== 401) {
           if (!this.isClosed()) this.options.onState({ kind: 'refused', error });
           return;
         }
