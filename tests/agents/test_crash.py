@@ -92,6 +92,7 @@ async def test_a_killed_turn_goes_on_and_repeats_nothing(
     async with registry(tmp_path, engine) as home:
         async with worker(home, stop_at=stop_at) as first:
             key = (await first.until("worker=")).partition("=")[2]
+            await home.events("coding")  # an actor that starts as its worker dies takes 30 s more
             message_id = await home.post("remember tea")
             await first.until(stop_at)
             await first.kill()
@@ -114,6 +115,7 @@ async def test_a_killed_task_goes_on_from_its_journal(tmp_path: Path, engine: st
     async with registry(tmp_path, engine) as home:
         async with worker(home, stop_at="step-two") as first:
             key = (await first.until("worker=")).partition("=")[2]
+            await home.events("grow")
             message_id = await home.post("go", to="coding")
             await first.until("step-two")
             await first.kill()

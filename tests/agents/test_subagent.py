@@ -157,3 +157,6 @@ async def test_an_agent_waits_for_a_task_it_delegated(tmp_path: Path, engine: st
         assert (await home.reply_to(message_id, at="repo"))["text"] == "part: completed"
         refused = await home.post("delegate fail never", to="repo")
         assert (await home.reply_to(refused, at="repo"))["text"] == "part: failed"
+        astray = await home.post("misdirect it", to="repo")
+        text = (await home.reply_to(astray, at="repo"))["text"]
+        assert text == "part: failed, There is no agent `nobody`."

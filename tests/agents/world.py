@@ -119,6 +119,9 @@ class Worker1(SubAgent):
         if word == "delegate":
             task = await job.delegate("coding", "part", rest, "part")
             return TaskResult(summary=f"part: {task.status}")
+        if word == "misdirect":
+            task = await job.delegate("nobody", "part", rest, "part")
+            return TaskResult(summary=f"part: {task.status}, {task.reason}")
         return TaskResult(summary=f"did: {job.task.prompt}", commit="c" * 40, branch="main")
 
 

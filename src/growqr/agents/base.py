@@ -30,6 +30,8 @@ SCHEMA = (
 
 MAX_ATTEMPTS = 5
 """Times that one message is tried before the agent answers that it could not."""
+MAX_WAITING = 200
+"""Messages that may wait for an agent."""
 LONGEST_WAIT = 20.0
 """Seconds between two tries, at most."""
 
@@ -268,6 +270,8 @@ class AgentActor(Actor):
         most = self.services.settings.limits.message_chars
         if len(text) > most:
             raise ActionError("invalid_input", f"The message is longer than {most} characters.")
+        if len(self.inbox) >= MAX_WAITING:
+            raise ActionError("too_many", f"{MAX_WAITING} messages wait already. Try again later.")
 
     def _wake(self) -> None:
         if self.inbox and self.running and not self._handling:
@@ -321,6 +325,7 @@ class AgentActor(Actor):
         self.note_status(change, "working" if busy else "idle")
         change.then(lambda: self.inbox.pop(message_id, None))
         change.then(lambda: self._attempts.pop(message_id, None))
+        change.then(lambda: self.recovered.discard(message_id))
 
     def put_reply(
         self,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from growqr.settings import Settings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class AgentServices:
     """The long-lived objects of a worker process, shared by all its actors.
 
