@@ -38,9 +38,7 @@ def test_a_request_is_understood(line: str, request_: Request) -> None:
     assert parse_request(line) == request_
 
 
-@pytest.mark.parametrize(
-    "line", ["", "dance", "create", "delete project garden", "a " * 5_000]
-)
+@pytest.mark.parametrize("line", ["", "dance", "create", "delete project garden", "a " * 5_000])
 def test_anything_else_is_not(line: str) -> None:
     assert parse_request(line) is None
 
