@@ -35,8 +35,18 @@ class Ledger(Actor):
         self.spawn(asyncio.Event().wait())
 
     @action
+    async def fill(self, first: int, last: int) -> None:
+        """Write rows one by one in the background, then say so."""
+        self.spawn(self._fill(first, last))
+
+    @action
     async def hang(self) -> None:
         await asyncio.Event().wait()
+
+    async def _fill(self, first: int, last: int) -> None:
+        for number in range(first, last):
+            await self.db.execute("INSERT INTO entry VALUES (?)", str(number))
+        await self.db.execute("INSERT INTO entry VALUES (?)", f"full in {self.generation}")
 
     async def _finish(self, text: str) -> None:
         await self.db.batch(

@@ -1,6 +1,7 @@
 """The SQLite database of an actor, which lives in the engine."""
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,7 +20,8 @@ MAX_BATCH_BYTES = 16 << 20
 _NOT_RUN = ("sqlite worker is closing", "sqlite worker command queue is full")
 _DIED = "sqlite worker"
 _REPLACED = "actor does not exist"
-_READS = ("SELECT", "VALUES", "EXPLAIN")
+# What may run twice, and outside a transaction.
+_READS = ("SELECT", "VALUES", "EXPLAIN", "PRAGMA")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Owner(Protocol):
     """Whose database it is."""
 
     def interrupted(self) -> None:
-        """A write may or may not have been applied."""
+        """Restart, as nobody knows what a write did."""
 
     def fail(self, why: str) -> None:
         """Stop at once: this generation may not go on."""
@@ -45,14 +47,19 @@ class Owner(Protocol):
 class Database:
     """Statements run in the order they were sent. Every write is durable when it returns.
 
-    A write whose fate is unknown because the engine went away raises DatabaseInterrupted and
-    restarts the actor. Reads are repeated instead. Use `batch` rather than BEGIN and COMMIT.
+    A broken connection is hidden: reads are repeated, and so are writes that turn out not to have
+    been applied. To tell, each write sets `PRAGMA application_id`, which is this package's alone.
+    Only the result of a write that was applied may be lost with the connection; whoever looks at
+    it then gets DatabaseInterrupted, and the actor restarts.
+
+    Use `batch` rather than BEGIN and COMMIT.
     """
 
     def __init__(self, envoy: Envoy, actor_id: str, generation: int, owner: Owner) -> None:
         self._envoy = envoy
         self._target = p.SqlTarget(envoy.address.namespace, actor_id, generation)
         self._owner = owner
+        self._writing = asyncio.Lock()
 
     async def execute(self, sql: str, *params: Any) -> Result:
         """Run one statement with `?` placeholders.
@@ -60,10 +67,10 @@ class Database:
         Parameters are None, bool, int, float, str or bytes. Raises DatabaseError.
         """
         statement = _statement(sql, params)
+        if not _is_read(sql):
+            return (await self._write([statement]))[0]
         target = self._target
-        answer = await self._ask(
-            lambda request_id: p.SqlExecute(request_id, target, statement), _is_read(sql)
-        )
+        answer = await self._ask(lambda request_id: p.SqlExecute(request_id, target, statement))
         return _result(answer)
 
     async def query(self, sql: str, *params: Any) -> list[dict[str, Any]]:
@@ -81,43 +88,72 @@ class Database:
         size = sum(len(s.sql) + _size(s.params or []) for s in prepared)
         if size > MAX_BATCH_BYTES:
             raise DatabaseError(f"a batch of {size} bytes is over the limit of {MAX_BATCH_BYTES}")
-        target = self._target
-        answer = await self._ask(
-            lambda request_id: p.SqlBatch(request_id, target, prepared),
-            all(_is_read(sql) for sql, _ in statements),
-        )
-        return [_result(result) for result in answer.results]
+        return await self._write(prepared)
 
     async def script(self, sql: str) -> None:
-        """Run several statements without parameters, such as a schema.
+        """Run several statements without parameters, such as a schema, or one like VACUUM.
 
-        Not one transaction: write them so that they can be repeated (`IF NOT EXISTS`).
-        Raises DatabaseError.
+        Not one transaction, so write them to be repeatable (`IF NOT EXISTS`). Raises
+        DatabaseError; DatabaseInterrupted when the connection broke meanwhile.
         """
         target = self._target
-        await self._ask(lambda request_id: p.SqlScript(request_id, target, sql), repeat=False)
+        try:
+            await self._ask(lambda request_id: p.SqlScript(request_id, target, sql), repeat=False)
+        except LinkLost as error:
+            self._owner.interrupted()
+            raise DatabaseInterrupted("unknown how far the script came") from error
 
-    async def _ask(self, make: Callable[[int], p.ToEngine], repeat: bool) -> Any:
+    async def _write(self, statements: list[p.SqlStatement]) -> list[Result]:
+        # One write at a time, so that the mark in the database is that of the last one.
+        async with self._writing:
+            mark = random.randrange(1, 1 << 31)  # noqa: S311 - tells writes apart, hides nothing
+            marked = [*statements, p.SqlStatement(f"PRAGMA application_id = {mark}", None)]
+            target = self._target
+            while True:
+                try:
+                    answer = await self._ask(
+                        lambda request_id: p.SqlBatch(request_id, target, marked), repeat=False
+                    )
+                except LinkLost:
+                    if await self._last_mark() == mark:
+                        return [_LostResult(self._owner) for _ in statements]
+                else:
+                    return [_result(result) for result in answer.results[:-1]]
+
+    async def _last_mark(self) -> int:
+        mark: int = (await self.query("PRAGMA application_id"))[0]["application_id"]
+        return mark
+
+    async def _ask(self, make: Callable[[int], p.ToEngine], *, repeat: bool = True) -> Any:
+        """Send a request until it has run; raises LinkLost when that is unknown."""
         backoff = Backoff(0.01, 0.5)
         while True:
-            try:
-                answer = await self._envoy.request(make, repeat=repeat)
-            except LinkLost as error:
-                self._owner.interrupted()
-                raise DatabaseInterrupted("unknown whether the write was applied") from error
+            answer = await self._envoy.request(make, repeat=repeat)
             if not isinstance(answer, p.SqlFailure):
                 return answer
-            if not answer.message.endswith(_NOT_RUN):
-                raise self._error(answer.message)
+            if _REPLACED in answer.message:
+                self._owner.fail("another generation has started")
+            if _DIED not in answer.message:
+                constraint = "constraint failed" in answer.message
+                raise DatabaseError(answer.message, constraint=constraint)
+            if not repeat and not answer.message.endswith(_NOT_RUN):
+                raise LinkLost(answer.message)
             await asyncio.sleep(backoff.delay())
 
-    def _error(self, message: str) -> DatabaseError:
-        if _REPLACED in message:
-            self._owner.fail("another generation has started")
-        elif _DIED in message:
+
+class _LostResult(Result):
+    """Stands for a result that was lost; its fields were never set."""
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, owner: Owner) -> None:
+        object.__setattr__(self, "_owner", owner)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("rows", "changes", "last_row_id"):
             self._owner.interrupted()
-            return DatabaseInterrupted("unknown whether the write was applied")
-        return DatabaseError(message, constraint="constraint failed" in message)
+            raise DatabaseInterrupted("the write was applied, but its result is lost")
+        raise AttributeError(name)
 
 
 def _is_read(sql: str) -> bool:

@@ -45,6 +45,11 @@ class Host:
         while self._lives:
             await asyncio.wait(self._lives)
 
+    def leave(self) -> None:
+        """Stop every actor in good order, asked by nobody."""
+        for run in list(self._runs.values()):
+            run.leave()
+
     def start(self, checkpoint: p.Checkpoint, start: p.Start) -> None:
         try:
             run = self._build(checkpoint, start.config)

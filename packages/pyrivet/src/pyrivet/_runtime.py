@@ -81,6 +81,7 @@ class ActorRun:
         self._phase = Phase.STARTING
         self._stop: asyncio.Future[p.StopReason] = asyncio.get_running_loop().create_future()
         self._failure: str | None = None
+        self._unasked: str | None = None
         self._calls: set[asyncio.Task[Any]] = set()
         self._work: set[asyncio.Task[Any]] = set()
         self._serial = asyncio.Lock()
@@ -116,8 +117,9 @@ class ActorRun:
         self._phase = Phase.STOPPING
         await self._finish(reason, started)
         self._phase = Phase.STOPPED
-        code = p.StopCode.OK if self._failure is None else p.StopCode.ERROR
-        self._emit(p.StateUpdate(p.Stopped(code, self._failure)))
+        why = self._failure or self._unasked
+        code = p.StopCode.OK if why is None else p.StopCode.ERROR
+        self._emit(p.StateUpdate(p.Stopped(code, why)))
         self.ended.set()
 
     def _run(self) -> None:
@@ -127,8 +129,16 @@ class ActorRun:
         self.schedule.resume()
         self._rest()
 
+    def leave(self) -> None:
+        """Stop in good order although the engine has not asked."""
+        if not self._stop.done():
+            # Stopped(OK) on our own initiative would destroy the actor.
+            self._unasked = "the worker left"
+            self._stop.set_result(p.StopReason.GOING_AWAY)
+
     def stop(self, reason: p.StopReason) -> None:
         """Stop as the engine asks."""
+        self._unasked = None
         if reason is p.StopReason.LOST:
             self.fail("the engine lost this worker")
         elif not self._stop.done():

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -26,6 +27,8 @@ _POLL_SECONDS = 0.05
 _STOP_SECONDS = 8.0  # it stops in about 2 s with the shutdown durations below
 _STABLE_SECONDS = 30.0
 _START_TRIES = 3
+_LOCK_SECONDS = 10.0
+_LOCK_POLL_SECONDS = 0.2
 _MAX_LOG_BYTES = 8 << 20
 _LAST_LINES = 12
 
@@ -48,8 +51,8 @@ _SETTINGS = {
     "PEGBOARD__ENVOY_WEBSOCKET_RATE_LIMIT_DRIP_RATE_US": "1",
     "RUNTIME__WORKER_CPU_MAX": "1000000",
     "RUNTIME__WORKER_SHUTDOWN_DURATION": "1",
-    "RUNTIME__GUARD_SHUTDOWN_DURATION": "2",
-    "RUNTIME__FORCE_SHUTDOWN_DURATION": "3",
+    "RUNTIME__GUARD_SHUTDOWN_DURATION": "1",
+    "RUNTIME__FORCE_SHUTDOWN_DURATION": "2",
 }
 
 
@@ -113,15 +116,7 @@ class Engine:
             self._log_file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise EngineError(f"cannot use the data folder: {error}") from error
-        for attempt in range(_START_TRIES):
-            self._ports = _Ports(*_free_ports(3))
-            try:
-                await self._start()
-                break
-            except EngineError as error:
-                # Another process may have taken one of the free ports in between.
-                if "in use" not in str(error) or attempt == _START_TRIES - 1:
-                    raise
+        await self._first_start()
         self._supervisor = asyncio.create_task(self._supervise(), name="pyrivet-engine")
         return self
 
@@ -135,6 +130,25 @@ class Engine:
         self._supervisor.cancel()
         await asyncio.gather(self._supervisor, return_exceptions=True)
         await self._stop()
+
+    async def _first_start(self) -> None:
+        deadline = asyncio.get_running_loop().time() + _LOCK_SECONDS
+        for attempt in itertools.count(1):
+            self._ports = _Ports(*_free_ports(3))
+            try:
+                await self._start()
+                return
+            except EngineError as error:
+                if "While lock file" in str(error):
+                    # Perhaps that of a process that was killed, which is just shutting down.
+                    if asyncio.get_running_loop().time() > deadline:
+                        raise EngineError(
+                            f"another engine uses {self._data_dir}: stop it or use another folder"
+                        ) from error
+                    await asyncio.sleep(_LOCK_POLL_SECONDS)
+                elif "in use" not in str(error) or attempt == _START_TRIES:
+                    raise
+                # Another process took one of the free ports in between.
 
     async def _supervise(self) -> None:
         backoff = Backoff(0.05, 5.0)
@@ -159,8 +173,10 @@ class Engine:
         command = [str(self._binary), "start", "--config", str(self._write_topology())]
         setpriv = shutil.which("setpriv")
         if setpriv is not None:
-            # Without this an engine whose parent was killed goes on and keeps the folder locked.
-            command = [setpriv, "--pdeathsig", "KILL", "--", *command]
+            # When we are killed it must not go on and keep the folder locked. Nor be killed: the
+            # next engine needs 30 s to notice that a killed one is gone, until then no actor
+            # starts or stops.
+            command = [setpriv, "--pdeathsig", "TERM", "--", *command]
         with self._open_log() as output:
             self._process = await asyncio.create_subprocess_exec(
                 *command,

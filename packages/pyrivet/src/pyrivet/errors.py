@@ -8,7 +8,7 @@ RivetError
 ├── ActorNotFound        no such actor
 ├── EventsLost           a subscription has a gap
 ├── DatabaseError        the actor's database refused
-│   └── DatabaseInterrupted   unknown whether it ran; this actor restarts
+│   └── DatabaseInterrupted   what it did is lost; this actor restarts
 ├── ProtocolError        bytes that do not decode
 ├── WorkerError          the engine refused this worker
 └── EngineError          the engine cannot run
@@ -70,7 +70,7 @@ class DatabaseError(RivetError):
 
 
 class DatabaseInterrupted(DatabaseError):
-    """The engine went away while a write was under way: it may or may not have been applied.
+    """The engine went away during a write, and its result or its fate is lost.
 
     The actor restarts from what its database holds, so that memory and database agree.
     """

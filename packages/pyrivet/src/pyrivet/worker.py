@@ -1,7 +1,6 @@
 """The process that runs actors."""
 
 import asyncio
-import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Mapping
@@ -20,6 +19,8 @@ from pyrivet.client import Client
 from pyrivet.errors import WorkerError
 
 log = logging.getLogger("pyrivet")
+
+_ENGINE_SECONDS = 3.0
 
 
 class Worker:
@@ -127,18 +128,26 @@ class Worker:
             envoy.drain()
             if not envoy.ready.is_set():
                 self._host.expired()
-            async with asyncio.timeout(self._drain_timeout.total_seconds()):
-                await self._host.stopped()
-        except TimeoutError:
-            log.warning("worker.drain_timed_out", extra={"actors": self.actors})
-            self._host.expired()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._drain_timeout.total_seconds()):
-                    await self._host.stopped()
+            if not await self._stopped(_ENGINE_SECONDS):
+                # After an engine crash it takes half a minute until it can tell actors to stop.
+                self._host.leave()
+                if not await self._stopped(self._drain_timeout.total_seconds()):
+                    log.warning("worker.drain_timed_out", extra={"actors": self.actors})
+                    self._host.expired()
+                    await self._stopped(_ENGINE_SECONDS)
         finally:
             await envoy.close()
             await self._end(self._running)
             await self.client.aclose()
+
+    async def _stopped(self, seconds: float) -> bool:
+        """Return whether all actors have stopped in that time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._host.stopped()
+        except TimeoutError:
+            return False
+        return True
 
     async def _release(self, dead_key: str) -> None:
         count = await release_actors(self._address, dead_key)

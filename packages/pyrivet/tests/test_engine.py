@@ -1,0 +1,83 @@
+"""The engine as a child process."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from pyrivet import Engine, EngineError
+
+pytestmark = pytest.mark.anyio
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from pyrivet import Engine
+
+async def main():
+    async with Engine(Path(sys.argv[1]), Path(sys.argv[2])) as engine:
+        print(engine.pid, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def healthy(endpoint: str) -> bool:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        try:
+            return (await http.get(f"{endpoint}/health")).is_success
+        except httpx.HTTPError:
+            return False
+
+
+async def test_missing_binary_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="npm package"):
+        async with Engine(tmp_path / "rivet-engine", tmp_path):
+            pass
+
+
+async def test_what_a_failing_binary_printed_is_shown(tmp_path: Path) -> None:
+    binary = tmp_path / "rivet-engine"
+    binary.write_text('#!/bin/sh\necho "no such thing, $RIVET__AUTH__ADMIN_TOKEN"\nexit 3\n')
+    binary.chmod(0o755)
+    with pytest.raises(EngineError, match="no such thing") as caught:
+        async with Engine(binary, tmp_path / "data", token="secret"):
+            pass
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.live
+async def test_comes_back_on_the_same_address_and_ends_with_its_context(
+    engine_binary: Path, tmp_path: Path
+) -> None:
+    async with Engine(engine_binary, tmp_path) as engine:
+        endpoint, first = engine.endpoint, engine.pid
+        assert await healthy(endpoint)
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        while engine.restarts == 0 or not await healthy(endpoint):
+            await asyncio.sleep(0.05)
+        assert engine.pid != first
+    assert not await healthy(endpoint)
+    assert (tmp_path / "engine.log").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.live
+async def test_ends_with_a_killed_parent_and_leaves_the_folder_to_the_next(
+    engine_binary: Path, tmp_path: Path
+) -> None:
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PARENT, str(engine_binary), str(tmp_path)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert parent.stdout is not None
+    orphan = int(await parent.stdout.readline())
+    parent.kill()
+    await parent.wait()
+    async with Engine(engine_binary, tmp_path) as engine:
+        assert engine.pid != orphan
+        assert await healthy(engine.endpoint)
