@@ -95,4 +95,5 @@ class Person:
 
 def is_reply(event: Event, message_id: str) -> bool:
     """Tell whether the event is the answer to that message."""
-    return event["type"] == "message.completed" and event["data"].get("in_reply_to") == message_id
+    data: dict[str, Any] = event["data"]
+    return bool(event["type"] == "message.completed" and data.get("in_reply_to") == message_id)
