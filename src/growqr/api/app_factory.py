@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
@@ -46,6 +48,7 @@ def create_api(
         title="GrowQR",
         version=__version__,
         description=_DESCRIPTION,
+        docs_url=None,
         redoc_url=None,
         generate_unique_id_function=operation_id,
         redirect_slashes=False,
@@ -69,8 +72,20 @@ def create_api(
         health,
     ):
         app.include_router(part.router)
+    app.get("/docs", include_in_schema=False)(_reference)
     mount_web_app(app, static_dir)
     limits = services.settings.limits if services is not None else Limits()
     app.add_middleware(BodyLimits, max_bytes=limits.body_bytes)
     app.add_middleware(Observe, registry=app.state.metrics)
     return app
+
+
+async def _reference() -> HTMLResponse:
+    """The API reference; its viewer is part of the web app's build."""
+    return get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="GrowQR API",
+        swagger_js_url="/assets/docs/swagger-ui-bundle.js",
+        swagger_css_url="/assets/docs/swagger-ui.css",
+        swagger_favicon_url="/assets/favicon.svg",
+    )
