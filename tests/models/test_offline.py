@@ -11,7 +11,7 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
-from growqr.models.offline import LABEL, answer, offline_model
+from growqr.models.offline import answer, offline_model
 from growqr.models.offline_requests import Call, Say, understand
 
 CODE = "Please write this\n\n```python hello.py\nprint('remember me')\n```\nrun: python hello.py"
@@ -120,9 +120,9 @@ def test_an_earlier_message_does_not_count() -> None:
 
 
 @pytest.mark.anyio
-async def test_it_streams_in_pieces_and_labels_every_text() -> None:
+async def test_it_streams_in_pieces_and_says_what_it_is() -> None:
     agent = Agent(offline_model())
     async with agent.run_stream("hello") as run:
         pieces = [piece async for piece in run.stream_text(delta=True, debounce_by=None)]
     assert len(pieces) > 1
-    assert "".join(pieces).endswith(LABEL)
+    assert "GROWQR_MODEL__PROVIDER" in "".join(pieces)

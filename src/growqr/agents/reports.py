@@ -97,7 +97,7 @@ def notice(task: Task) -> str:
     summary = task.result.summary if task.result else ""
     text = f"The {task.agent} agent finished “{task.title}”.\n\n{summary}".strip()
     result = task.result
-    if result is not None and result.commit:
+    if result is not None and result.commit and result.commit[:10] not in summary:
         where = f" on branch `{result.branch}`" if result.branch else ""
         text += f"\n\nCommit `{result.commit[:10]}`{where}."
     return text

@@ -21,7 +21,6 @@ from growqr.models.offline_requests import Call, Say, understand
 from growqr.models.offline_words import report
 
 OFFLINE_MODEL = "offline"
-LABEL = "(offline model)"
 
 _CHUNK_CHARS = 60
 
@@ -40,7 +39,7 @@ async def _stream(
         call_id = f"offline_{step.number}"
         yield {0: DeltaToolCall(step.tool, arguments, tool_call_id=call_id)}
         return
-    for piece in _pieces(f"{step.text}\n\n{LABEL}"):
+    for piece in _pieces(step.text):
         yield piece
 
 
