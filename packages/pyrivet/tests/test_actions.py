@@ -14,7 +14,6 @@ from pyrivet import (
     ActorHandle,
     ActorNotFound,
     ActorOptions,
-    CallInterrupted,
     Client,
     Connection,
     DeadlineExceeded,
@@ -66,6 +65,10 @@ class Desk(Actor):
     @action
     async def echo(self, value: Any) -> Any:
         return value
+
+    @action
+    async def long(self, length: int) -> str:
+        return "x" * length
 
     @action
     async def refuse(self) -> None:
@@ -209,10 +212,14 @@ async def test_actors_call_each_other(desk: ActorHandle, key: list[str]) -> None
     assert await desk.call("ask_other", key[0] + "-other") == "from afar"
 
 
-async def test_message_that_is_too_big_closes_only_that_connection(desk: ActorHandle) -> None:
-    with pytest.raises(CallInterrupted):
+async def test_messages_that_are_too_big_are_refused(desk: ActorHandle) -> None:
+    with pytest.raises(ActionError) as caught:
         await desk.call("echo", "x" * 200_000)
-    assert await desk.call("echo", "x") == "x"
+    assert caught.value.code == "message_too_big"
+    with pytest.raises(ActionError) as caught:
+        await desk.call("long", 5_000_000)
+    assert caught.value.code == "output_too_big"
+    assert len(await desk.call("long", 1_000_000)) == 1_000_000
 
 
 @pytest.mark.parametrize("key", [[], [""], ["a,b"]])

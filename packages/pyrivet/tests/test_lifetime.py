@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pyrivet import Actor, ActorNotFound, ActorOptions, action
+from pyrivet import Actor, ActorNotFound, ActorOptions, _runtime, action
 
 from .conftest import Stage
 
@@ -207,3 +207,27 @@ async def test_failed_creation_is_repeated_at_the_next_call(stage: Stage, key: l
     await stage.work(failing=Failing)
     client = await stage.client()
     assert await client.get_or_create("failing", key).call("tries") == 2
+
+
+class Stumbling(Diary):
+    """Fails to start the second time."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        if self.generation == 2:
+            raise RuntimeError("on purpose")
+
+
+async def test_alarm_outlives_a_failed_start(
+    stage: Stage, key: list[str], seen: "asyncio.Queue[str]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_runtime, "_RETRY_START_MS", 300)
+    await stage.work(stumbling=lambda: Stumbling(seen))
+    client = await stage.client(idle=timedelta(0))
+    await client.get_or_create("stumbling", key).call("remind", 500, "wake up")
+    await expect(seen, "create", "start 1", "sleep", "start 2", "start 3", "wake up")
+
+
+def test_actor_is_only_usable_in_a_worker(seen: "asyncio.Queue[str]") -> None:
+    with pytest.raises(RuntimeError, match="worker"):
+        _ = Diary(seen).db

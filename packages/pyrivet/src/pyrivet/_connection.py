@@ -125,12 +125,13 @@ class Connection:
             self._run.disconnected(self)
 
     def _handle(self, message: p.SocketMessage) -> None:
-        if len(message.data) > self._run.options.max_message_bytes:
-            self.close(TOO_BIG, "message too big")
-            return
+        too_big = len(message.data) > self._run.options.max_message_bytes
         try:
             tag, value = _wire.read_frame(message.data)
             match tag, value:
+                case "ActionRequest", {"id": int(number)} if too_big:
+                    text = f"over {self._run.options.max_message_bytes} bytes"
+                    self.post(_wire.failure("actor", "message_too_big", text, None, number))
                 case "ActionRequest", {"id": int(number), "name": str(name), "args": list(args)}:
                     self._run.answer(self, number, name, args)
                 case "SubscriptionRequest", {"eventName": str(name), "subscribe": bool(wanted)}:

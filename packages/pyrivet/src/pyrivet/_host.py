@@ -131,7 +131,13 @@ class Host:
         )
 
     async def _live(self, run: ActorRun) -> None:
-        await run.live()
+        try:
+            await run.live()
+        except Exception:
+            log.exception("actor.runtime_failed", extra={"actor_id": run.id})
+            failed = p.StateUpdate(p.Stopped(p.StopCode.ERROR, "the actor's runtime failed"))
+            self.envoy.emit(run.id, run.generation, failed)
+            run.ended.set()
         if self._runs.get(run.id) is run:
             del self._runs[run.id]
 

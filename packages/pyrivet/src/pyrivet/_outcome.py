@@ -10,6 +10,10 @@ from pyrivet.errors import ActionError, ProtocolError
 log = logging.getLogger("pyrivet")
 
 
+# The engine takes 20 MiB in one message, and a character takes up to four bytes.
+MAX_OUTPUT_CHARS = 4 << 20
+
+
 class Refusal(Exception):
     """A call that this package, not the actor's author, refuses or ends."""
 
@@ -44,6 +48,14 @@ class Outcome:
         self.code = code
         self.message = message
         self.metadata = metadata
+
+    @classmethod
+    def success(cls, output: str) -> "Outcome":
+        """Return a result as JSON, or a failure when it is too big to send."""
+        if len(output) <= MAX_OUTPUT_CHARS:
+            return cls(output=output)
+        text = f"over {MAX_OUTPUT_CHARS} characters"
+        return cls(group="actor", code="output_too_big", message=text)
 
     @classmethod
     def of(cls, error: Exception, ids: Mapping[str, Any]) -> "Outcome":

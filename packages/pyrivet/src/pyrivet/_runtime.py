@@ -361,7 +361,7 @@ class ActorRun:
         try:
             if params is not None:
                 await self._actor.authorize(params)
-            done(Outcome(output=await self.invoke(name, args)))
+            done(Outcome.success(await self.invoke(name, args)))
         except asyncio.CancelledError:
             done(Outcome.of(Refusal("interrupted", "the actor was stopped"), self._ids()))
             raise

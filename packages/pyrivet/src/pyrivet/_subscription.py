@@ -24,6 +24,7 @@ class Subscription(AsyncIterator[list[Any]]):
         self._max_queued = max_queued
         self._queue: deque[list[Any] | Exception] = deque()
         self._filled = asyncio.Event()
+        self._failed: Exception | None = None
 
     async def __aenter__(self) -> "Subscription":
         """Subscribe; raises Unreachable, ActionError or ActorNotFound."""
@@ -42,6 +43,8 @@ class Subscription(AsyncIterator[list[Any]]):
 
     async def __anext__(self) -> list[Any]:
         while not self._queue:
+            if self._failed is not None:
+                raise self._failed
             self._filled.clear()
             await self._filled.wait()
         item = self._queue.popleft()
@@ -60,7 +63,10 @@ class Subscription(AsyncIterator[list[Any]]):
             self._filled.set()
 
     def report(self, error: Exception) -> None:
-        """Raise an error where the events so far end."""
-        if not (self._queue and isinstance(self._queue[-1], Exception)):
+        """Raise an error where the events so far end; any but EventsLost is the end of it."""
+        if not isinstance(error, EventsLost):
+            self._failed = error
+            self._filled.set()
+        elif not (self._queue and isinstance(self._queue[-1], Exception)):
             self._queue.append(error)
             self._filled.set()

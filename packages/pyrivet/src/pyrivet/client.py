@@ -151,8 +151,9 @@ class ActorHandle:
         """Return an async context manager that yields an iterator over an event's arguments.
 
         Inside it, every event from then on is delivered or EventsLost raised in its place: when
-        more than `max_queued` wait, or after a reconnect. Iteration may go on after that. Calls
-        made inside reach the actor after the subscription did.
+        more than `max_queued` wait, or after a reconnect. Iteration may go on after that, but not
+        after another error: the actor then refuses this client, or is gone. Calls made inside
+        reach the actor after the subscription did.
         """
         return Subscription(lambda: self.client._link(self), event, max_queued)
 
