@@ -68,7 +68,9 @@ def doctor() -> None:
     if not changed:
         _out.print("No GROWQR_ variable is set: these are the defaults.")
     marks = {"ok": "[green]ok[/]", "limited": "[yellow]limited[/]", "wrong": "[red]wrong[/]"}
-    table = Table("part", "state", "found", "what to do")
+    table = Table("part", "state")
+    table.add_column("found", overflow="fold")
+    table.add_column("what to do", overflow="fold")
     findings = list(
         examine(
             settings,
