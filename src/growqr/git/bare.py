@@ -4,12 +4,13 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
 import pygit2
 
-from growqr.git.building import build_tree, make_durable, sync_file, write_commit
+from growqr.git.building import build_tree, make_durable, new_objects, sync_file, write_commit
 from growqr.git.forge import Author, ForgeBroken, RepoRef
 from growqr.git.layout import first_files
 from growqr.git.locking import move_branch
@@ -37,8 +38,22 @@ _CONFIG = {
 def create_bare(path: Path, repo: RepoRef, *, executor: Executor, max_push_bytes: int) -> None:
     """Make the repository with its first commit; does nothing if it exists. Blocks.
 
-    It is made aside and moved into place, so that a half-made one is never seen; of several
-    at once, the first to arrive stays. Raises ForgeBroken.
+    Raises ForgeBroken.
+    """
+    _create(path, lambda aside: _fill(aside, repo, executor, max_push_bytes))
+
+
+def create_copy(path: Path) -> None:
+    """Make an empty repository to fetch into; does nothing if it exists. Blocks.
+
+    Raises ForgeBroken.
+    """
+    _create(path, _fill_copy)
+
+
+def _create(path: Path, fill: Callable[[Path], None]) -> None:
+    """Make it aside and move it into place, so that a half-made one is never seen; of several
+    at once, the first to arrive stays.
     """
     if path.is_dir():
         return
@@ -46,7 +61,7 @@ def create_bare(path: Path, repo: RepoRef, *, executor: Executor, max_push_bytes
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
         try:
-            _fill(aside, repo, executor, max_push_bytes)
+            fill(aside)
             aside.rename(path)
             sync_file(path.parent)
         except OSError:
@@ -58,17 +73,30 @@ def create_bare(path: Path, repo: RepoRef, *, executor: Executor, max_push_bytes
         raise ForgeBroken("the repository can't be made") from error
 
 
+def _fill_copy(folder: Path) -> None:
+    git = pygit2.init_repository(folder, bare=True, initial_head="main")
+    git.config["gc.autoDetach"] = "false"
+    git.config["core.hooksPath"] = os.devnull
+    shutil.rmtree(folder / "hooks", ignore_errors=True)
+
+
+def first_commit(git: pygit2.Repository, repo: RepoRef) -> list[pygit2.Oid]:
+    """Write the commit that every repository begins with; gives it and its objects. Blocks."""
+    tree = git[build_tree(git, None, first_files(repo))]
+    assert isinstance(tree, pygit2.Tree)
+    made = write_commit(git, _PLATFORM, "init(repo): start", tree, [])
+    return new_objects(made, tree, None)
+
+
 def _fill(folder: Path, repo: RepoRef, executor: Executor, max_push_bytes: int) -> None:
     git = pygit2.init_repository(folder, bare=True, initial_head="main")
     for name, value in _CONFIG.items():
         git.config[name] = value
     git.config["receive.maxInputSize"] = str(max_push_bytes)
     shutil.rmtree(folder / "hooks", ignore_errors=True)
-    tree = git[build_tree(git, None, first_files(repo))]
-    assert isinstance(tree, pygit2.Tree)
-    made = write_commit(git, _PLATFORM, "init(repo): start", tree, [])
-    make_durable(git, made, tree, None, executor)
-    move_branch(git, "main", None, made)
+    made = first_commit(git, repo)
+    make_durable(git, made, executor)
+    move_branch(git, "main", None, made[0])
     for name in ("config", "HEAD", ""):
         sync_file(folder / name)
 

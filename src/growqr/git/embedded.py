@@ -1,284 +1,57 @@
-"""The embedded forge: bare repositories in a folder, read and written with libgit2.
+"""The embedded forge: the repositories themselves, bare, in a folder of ours."""
 
-Reads run in threads without a lock. A write queues behind the writers of its repository in this
-process, then takes a lock that holds across processes, builds its objects, makes them durable,
-and moves the branch only if it is where the write began. A process killed anywhere in between
-leaves loose objects that nothing refers to, which `git gc` removes.
-"""
-
-import asyncio
-import contextlib
-import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TypeVar
-from weakref import WeakValueDictionary
 
 import pygit2
-from pygit2.enums import RepositoryOpenFlag
 
-from growqr.git import objects
 from growqr.git.bare import create_bare, remove_bare
-from growqr.git.building import build_tree, make_durable, write_commit
-from growqr.git.diffing import compare
-from growqr.git.forge import (
-    Author,
-    Branch,
-    BranchExists,
-    BranchNotFound,
-    CommitInfo,
-    CommitRequest,
-    Diff,
-    ForgeBroken,
-    HeadMoved,
-    RepoNotFound,
-    RepoRef,
-    TreeEntry,
-)
+from growqr.git.building import make_durable
+from growqr.git.forge import RepoNotFound, RepoRef
+from growqr.git.local import LocalForge
 from growqr.git.locking import move_branch, repository_lock
-from growqr.git.merging import merged_tree, reverted_tree
-from growqr.git.operations import Operations
-from growqr.git.paths import check_path
-from growqr.git.refs import check_branch
 from growqr.settings import GitSettings
 
-T = TypeVar("T")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
-_RACES = 20
-"""Pushes that may overtake one commit before it gives up."""
 
-
-class EmbeddedForge:
+class EmbeddedForge(LocalForge):
     """`Forge` on a folder: `<folder>/<repo_id>.git`. Close it when done; one per process."""
 
     def __init__(self, folder: Path, settings: GitSettings) -> None:
-        self.folder = folder.resolve()
-        self.settings = settings
-        self._operations = Operations()
-        self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        super().__init__(folder, settings)
         self._syncing = ThreadPoolExecutor(max_workers=8, thread_name_prefix="git-sync")
 
     def close(self) -> None:
         """End the threads; calls under way finish first."""
         self._syncing.shutdown()
 
-    def path(self, repo_id: str) -> Path:
-        """Where a repository is or would be. Raises RepoNotFound for what can't be an id."""
-        if not _ID.match(repo_id):
-            raise RepoNotFound("there is no such repository")
-        return self.folder / f"{repo_id}.git"
-
     async def create(self, repo: RepoRef) -> None:
-        most = self.settings.max_push_bytes
-        await asyncio.to_thread(
-            create_bare, self.path(repo.id), repo, executor=self._syncing, max_push_bytes=most
-        )
+        path, most = self.path(repo.id), self.settings.max_push_bytes
+        await self.run(lambda: create_bare(path, repo, executor=self._syncing, max_push_bytes=most))
 
     async def delete(self, repo: RepoRef) -> None:
-        await asyncio.to_thread(remove_bare, self.path(repo.id))
+        path = self.path(repo.id)
+        await self.run(lambda: remove_bare(path))
 
-    async def head(self, repo: RepoRef, branch: str = "main") -> str | None:
-        def work(git: pygit2.Repository) -> str | None:
-            found = objects.branch_head(git, check_branch(branch))
-            return str(found) if found else None
+    def prepare(self, repo: RepoRef, refs: Sequence[str]) -> None:
+        """Everything is here already."""
 
-        return await self._read(repo, work)
+    def writing(self, repo: RepoRef) -> AbstractContextManager[None]:
+        path = self.path(repo.id)
+        if not path.is_dir():
+            raise RepoNotFound("there is no such repository")
+        return repository_lock(path)
 
-    async def tree(
-        self, repo: RepoRef, *, ref: str = "main", path: str = "", recursive: bool = False
-    ) -> list[TreeEntry]:
-        if path:
-            check_path(path)
-        return await self._read(
-            repo, lambda git: objects.read_tree(git, ref, path, recursive=recursive)
-        )
-
-    async def blob(self, repo: RepoRef, path: str, *, ref: str = "main") -> bytes:
-        check_path(path)
-        most = self.settings.max_file_bytes
-        return await self._read(repo, lambda git: objects.read_blob(git, ref, path, max_bytes=most))
-
-    async def commits(
+    def publish(
         self,
         repo: RepoRef,
-        *,
-        ref: str = "main",
-        path: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
-    ) -> list[CommitInfo]:
-        if path is not None:
-            check_path(path)
-        return await self._read(
-            repo, lambda git: objects.log(git, ref, path=path, limit=limit, after=after)
-        )
-
-    async def commit_info(self, repo: RepoRef, sha: str) -> CommitInfo:
-        return await self._read(repo, lambda git: objects.describe(git, objects.resolve(git, sha)))
-
-    async def diff(self, repo: RepoRef, base: str, head: str) -> Diff:
-        return await self._read(
-            repo,
-            lambda git: compare(git, objects.resolve(git, base), objects.resolve(git, head)),
-        )
-
-    async def branches(self, repo: RepoRef) -> list[Branch]:
-        return await self._read(repo, _branches)
-
-    async def create_branch(self, repo: RepoRef, name: str, *, at: str) -> Branch:
-        check_branch(name)
-
-        def work(git: pygit2.Repository) -> Branch:
-            target = objects.resolve(git, at).id
-            if not move_branch(git, name, None, target):
-                existing = objects.branch_head(git, name)
-                if existing != target:
-                    raise BranchExists(f"`{name}` exists, at {existing}", head=str(existing))
-            return Branch(name, str(target))
-
-        return await self._write(repo, work)
-
-    async def commit(self, repo: RepoRef, request: CommitRequest) -> CommitInfo:
-        check_branch(request.branch)
-        if request.also_branch is not None:
-            check_branch(request.also_branch)
-        return await self._write(repo, lambda git: self._commit(git, request))
-
-    async def merge(
-        self, repo: RepoRef, *, source: str, target: str, message: str, author: Author
-    ) -> CommitInfo:
-        check_branch(target)
-
-        def work(git: pygit2.Repository) -> CommitInfo:
-            theirs = objects.resolve(git, source)
-
-            def build(ours: pygit2.Commit) -> tuple[pygit2.Tree, list[pygit2.Oid]] | None:
-                if ours.id == theirs.id or git.descendant_of(ours.id, theirs.id):
-                    return None
-                return merged_tree(git, ours, theirs), [ours.id, theirs.id]
-
-            return self._advance(git, target, message, author, None, None, build)
-
-        return await self._write(repo, work)
-
-    async def revert(
-        self,
-        repo: RepoRef,
-        sha: str,
-        *,
-        branch: str,
-        message: str,
-        author: Author,
-        operation: str | None = None,
-    ) -> CommitInfo:
-        check_branch(branch)
-
-        def work(git: pygit2.Repository) -> CommitInfo:
-            undone = objects.resolve(git, sha)
-
-            def build(head: pygit2.Commit) -> tuple[pygit2.Tree, list[pygit2.Oid]] | None:
-                tree = reverted_tree(git, undone, head)
-                return None if tree.id == head.tree_id else (tree, [head.id])
-
-            return self._advance(git, branch, message, author, operation, None, build)
-
-        return await self._write(repo, work)
-
-    def _commit(self, git: pygit2.Repository, request: CommitRequest) -> CommitInfo:
-        def build(head: pygit2.Commit) -> tuple[pygit2.Tree, list[pygit2.Oid]] | None:
-            tree = git[build_tree(git, head.tree, request.changes)]
-            assert isinstance(tree, pygit2.Tree)
-            return None if tree.id == head.tree_id else (tree, [head.id])
-
-        made = self._advance(
-            git,
-            request.branch,
-            request.message,
-            request.author,
-            request.operation,
-            request.expected_head,
-            build,
-        )
-        if request.also_branch is not None:
-            _point(git, request.also_branch, pygit2.Oid(hex=made.sha))
-        return made
-
-    def _advance(
-        self,
         git: pygit2.Repository,
         branch: str,
-        message: str,
-        author: Author,
-        operation: str | None,
-        expected_head: str | None,
-        build: Callable[[pygit2.Commit], tuple[pygit2.Tree, list[pygit2.Oid]] | None],
-    ) -> CommitInfo:
-        """Put one commit on the branch; `build` gives tree and parents, or None: no change."""
-        for _ in range(_RACES):
-            oid = objects.branch_head(git, branch)
-            if oid is None:
-                raise BranchNotFound(f"there is no branch `{branch}`")
-            if operation is not None:
-                done = self._operations.find(git, branch, oid, operation)
-                if done is not None:
-                    return objects.describe(git, objects.commit_at(git, done))
-            if expected_head is not None and expected_head != str(oid):
-                raise HeadMoved(branch, str(oid))
-            head = objects.commit_at(git, oid)
-            built = build(head)
-            if built is None:
-                return objects.describe(git, head)
-            tree, parents = built
-            made = write_commit(git, author, message, tree, parents)
-            make_durable(git, made, tree, head.tree, self._syncing)
-            if move_branch(git, branch, oid, made):
-                self._operations.add(git, branch, old=oid, new=made, operation=operation)
-                return objects.describe(git, objects.commit_at(git, made))
-        raise HeadMoved(branch, str(oid))
-
-    async def _read(self, repo: RepoRef, work: Callable[[pygit2.Repository], T]) -> T:
-        return await asyncio.to_thread(_translated, self.path(repo.id), work)
-
-    async def _write(self, repo: RepoRef, work: Callable[[pygit2.Repository], T]) -> T:
-        path = self.path(repo.id)
-
-        def locked(git: pygit2.Repository) -> T:
-            with repository_lock(path):
-                return work(git)
-
-        queue = self._queues.setdefault(repo.id, asyncio.Lock())
-        async with queue:
-            return await asyncio.to_thread(_translated, path, locked)
-
-
-def _translated(path: Path, work: Callable[[pygit2.Repository], T]) -> T:
-    """Run `work` on the repository; what libgit2 and the disk raise becomes ForgeBroken."""
-    if not path.is_dir():
-        raise RepoNotFound("there is no such repository")
-    try:
-        return work(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH))
-    except (pygit2.GitError, OSError, KeyError) as error:
-        raise ForgeBroken("the repository can't be read or written now") from error
-
-
-def _branches(git: pygit2.Repository) -> list[Branch]:
-    found: list[Branch] = []
-    for raw in git.raw_listall_branches():
-        with contextlib.suppress(UnicodeDecodeError):  # can't be named in a request either
-            name = raw.decode()
-            head = objects.branch_head(git, name)
-            if head is not None:
-                found.append(Branch(name, str(head)))
-    return sorted(found, key=lambda branch: branch.name)
-
-
-def _point(git: pygit2.Repository, branch: str, target: pygit2.Oid) -> None:
-    """Make the branch, or fast-forward it. Raises BranchExists when it went elsewhere."""
-    existing = objects.branch_head(git, branch)
-    if existing == target or move_branch(git, branch, None, target):
-        return
-    existing = objects.branch_head(git, branch)
-    if existing is None or not git.descendant_of(target, existing):
-        raise BranchExists(f"`{branch}` exists, at {existing}", head=str(existing))
-    move_branch(git, branch, existing, target)
+        *,
+        old: pygit2.Oid | None,
+        new: pygit2.Oid,
+        objects: Sequence[pygit2.Oid],
+    ) -> bool:
+        make_durable(git, objects, self._syncing)
+        return move_branch(git, branch, old, new)
