@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from growqr import __version__
+from growqr.operations import commands as operations
 from growqr.settings import Settings
 from growqr.testing import READY
 
@@ -99,6 +100,9 @@ def version() -> None:
     _out.print(__version__, highlight=False)
 
 
+operations.register(app, lambda: _settings())
+
+
 def main() -> None:
     """Run the command line; a wrong setting ends it with a message, not a trace."""
     app()
@@ -109,15 +113,20 @@ def _settings(**given: object) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
-            where = "__".join(str(part) for part in problem["loc"]).upper()
-            name = f"GROWQR_{where}: " if where else ""
-            _err.print(f"growqr: {name}{problem['msg']}", markup=False)
+            message = problem["msg"].removeprefix("Value error, ")
+            if "GROWQR_" not in message:
+                message = f"GROWQR_{'__'.join(map(str, problem['loc'])).upper()}: {message}"
+            _complain(message)
         raise typer.Exit(2) from None
+
+
+def _complain(message: str) -> None:
+    _err.print(f"growqr: {message}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _needs_engine(settings: Settings) -> Settings:
     if not settings.rivet.endpoint:
-        _err.print("growqr: set GROWQR_RIVET__ENDPOINT, or use `growqr up`", markup=False)
+        _complain("set GROWQR_RIVET__ENDPOINT, or use `growqr up`")
         raise typer.Exit(2)
     return settings
 
@@ -145,7 +154,7 @@ def _serve(role: Role, settings: Settings) -> None:
             if not server.started:
                 raise typer.Exit(1)
     except StartFailed as error:
-        _err.print(f"growqr: {error}", markup=False)
+        _complain(str(error))
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         pass  # uvicorn raises it again after it has stopped everything
@@ -159,10 +168,9 @@ def _listen(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         listener.close()
-        _err.print(
-            f"growqr: can't listen on {settings.host}:{settings.port}: {error.strerror}. "
-            "Stop what uses it, or choose another port with --port or GROWQR_PORT.",
-            markup=False,
+        _complain(
+            f"can't listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Stop what uses it, or choose another port with --port or GROWQR_PORT."
         )
         raise typer.Exit(1) from None
     return listener
