@@ -55,7 +55,6 @@ def test_the_doctor_shows_what_is_set_but_no_secret(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("GROWQR_GIT__PROVIDER", "gitea"),
         ("GROWQR_SANDBOX__RUNTIME", "container"),
         ("GROWQR_IDENTITY__PROVIDER", "clerk"),
         ("GROWQR_BILLING__PROVIDER", "stripe"),

@@ -32,7 +32,7 @@ from growqr.billing.entitlement import Entitlements
 from growqr.db.engine import Database
 from growqr.errors import GrowError
 from growqr.git.commits import CommitService
-from growqr.git.embedded import EmbeddedForge
+from growqr.git.hosting import open_hosting
 from growqr.git.http import GitHttp
 from growqr.git.repos import RepoService
 from growqr.git.tokens import GitTokens
@@ -121,8 +121,8 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     db = Database(settings.db_url)
     stack.push_async_callback(db.aclose)
     await db.migrate()
-    forge = EmbeddedForge(data / "git", settings.git)
-    stack.callback(forge.close)
+    hosting = await stack.enter_async_context(open_hosting(settings.git, data, db))
+    forge = hosting.forge
     commits = CommitService(forge, settings.git)
     memory = Memory(forge, commits)
     repos = RepoService(db, forge, commits, settings)
@@ -178,7 +178,7 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
         events=events,
         engine_endpoint=endpoint,
     )
-    git_app = GitHttp(forge, settings.git, git_tokens.authenticate)
+    git_app = GitHttp(hosting.transport, settings.git, git_tokens.authenticate)
     return create_api(services, static_dir=find_web(), git_app=git_app)
 
 

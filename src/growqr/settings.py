@@ -29,10 +29,22 @@ class GitSettings(BaseModel):
 
     provider: Literal["embedded", "gitea"] = "embedded"
     gitea_url: str = ""
+    """Where Gitea (1.22 or newer) is; only our own processes need to reach it."""
     gitea_token: SecretStr = SecretStr("")
+    """Token of an account that may make organisations, with the scopes `write:organization`
+    and `write:repository`."""
     max_file_bytes: int = 5 * 1024 * 1024
     max_files_per_commit: int = 500
     max_push_bytes: int = 256 * 1024 * 1024
+
+    @model_validator(mode="after")
+    def _complete(self) -> "GitSettings":
+        if self.provider == "gitea":
+            if not self.gitea_url.startswith(("http://", "https://")):
+                raise ValueError("set GROWQR_GIT__GITEA_URL to Gitea's address, https://…")
+            if not self.gitea_token.get_secret_value():
+                raise ValueError("set GROWQR_GIT__GITEA_TOKEN to a token of the platform's account")
+        return self
 
 
 class SandboxSettings(BaseModel):
@@ -141,7 +153,6 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _available(self) -> "Settings":
         for name, chosen, built in (
-            ("GIT__PROVIDER", self.git.provider, "embedded"),
             ("SANDBOX__RUNTIME", self.sandbox.runtime, "bubblewrap"),
             ("IDENTITY__PROVIDER", self.identity.provider, "local"),
             ("BILLING__PROVIDER", self.billing.provider, "none"),

@@ -11,6 +11,7 @@ import uvicorn
 
 from growqr.api.app_factory import create_api
 from growqr.api.services import Services
+from growqr.git.backend import Backend
 from growqr.git.embedded import EmbeddedForge
 from growqr.git.http import GitHttp
 from tests.api.conftest import Person
@@ -22,7 +23,9 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def address(services: Services, forge: EmbeddedForge) -> AsyncIterator[str]:
     """Where the application listens; `ada` of the tests below uses the same services."""
-    git_app = GitHttp(forge, services.settings.git, services.git_tokens.authenticate)
+    git_app = GitHttp(
+        Backend(forge.folder), services.settings.git, services.git_tokens.authenticate
+    )
     app = create_api(services, git_app=git_app)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))

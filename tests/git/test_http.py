@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 
 from growqr.errors import Unauthenticated
+from growqr.git.backend import Backend
 from growqr.git.commits import CommitService
 from growqr.git.embedded import EmbeddedForge
 from growqr.git.forge import Change
@@ -59,7 +60,9 @@ async def address(
     forge: EmbeddedForge, settings: GitSettings, free_port: socket.socket
 ) -> AsyncIterator[str]:
     await forge.create(REPO)
-    async with serving(GitHttp(forge, settings, authenticate), free_port) as address:
+    async with serving(
+        GitHttp(Backend(forge.folder), settings, authenticate), free_port
+    ) as address:
         yield address
 
 
@@ -215,7 +218,7 @@ async def test_a_client_that_leaves_takes_git_with_it(
     forge: EmbeddedForge, settings: GitSettings
 ) -> None:
     await forge.create(REPO)
-    app = GitHttp(forge, settings, authenticate)
+    app = GitHttp(Backend(forge.folder), settings, authenticate)
     scope = {
         "type": "http",
         "method": "POST",

@@ -55,31 +55,16 @@ class GitRequest:
     """`version=2` and the like, or empty."""
 
 
-class Backend:
-    """Runs `git http-backend` on the repositories in a folder."""
+class Places:
+    """How many clones and pushes run at once, in all and of one repository."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._slots = asyncio.Semaphore(MAX_PROCESSES)
         self._busy: Counter[str] = Counter()
 
-    async def run(
-        self, request: GitRequest, body: AsyncGenerator[bytes, None], start: Start, chunk: Chunk
-    ) -> None:
-        """Answer one request; returns when git has ended.
-
-        `body` yields its last piece, then `b""`, and goes on to wait: what it raises (the client
-        has gone, the body is too large) ends git and reaches the caller.
-
-        Raises:
-            BackendBusy, BackendFailed
-        """
-        async with self._place(request.repo_id):
-            with tempfile.TemporaryDirectory(prefix="growqr-git-") as home:
-                await self._run(request, body, start, chunk, Path(home))
-
     @asynccontextmanager
-    async def _place(self, repo_id: str) -> AsyncGenerator[None, None]:
+    async def place(self, repo_id: str) -> AsyncGenerator[None, None]:
+        """Wait for a place and keep it. Raises BackendBusy."""
         full = BackendBusy("too many clones and pushes at once; try again")
         if self._busy[repo_id] >= MAX_PER_REPO:
             raise full
@@ -98,6 +83,33 @@ class Backend:
             self._busy[repo_id] -= 1
             if not self._busy[repo_id]:
                 del self._busy[repo_id]
+
+
+class Backend:
+    """Runs `git http-backend` on the repositories in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._places = Places()
+
+    async def exists(self, repo_id: str) -> bool:
+        """Whether the folder holds the repository."""
+        return (self._folder / f"{repo_id}.git").is_dir()
+
+    async def run(
+        self, request: GitRequest, body: AsyncGenerator[bytes, None], start: Start, chunk: Chunk
+    ) -> None:
+        """Answer one request; returns when git has ended.
+
+        `body` yields its last piece, then `b""`, and goes on to wait: what it raises (the client
+        has gone, the body is too large) ends git and reaches the caller.
+
+        Raises:
+            BackendBusy, BackendFailed
+        """
+        async with self._places.place(request.repo_id):
+            with tempfile.TemporaryDirectory(prefix="growqr-git-") as home:
+                await self._run(request, body, start, chunk, Path(home))
 
     async def _run(
         self,

@@ -7,7 +7,7 @@ Errors (all of them leaves of `growqr.errors`):
     NotUndoable                                                  400
     BranchExists, HeadMoved, MergeConflict                       409
     BlobTooLarge, CommitTooLarge                                 413
-    ForgeBusy, ForgeBroken                                       503, retryable
+    ForgeBusy, ForgeBroken, ForgeDown                            503, retryable
 """
 
 from collections.abc import Mapping, Sequence
@@ -104,6 +104,15 @@ class ForgeBroken(Unavailable):
     """The repository can't be read or written: damaged, disk full, or no permission."""
 
     code = "forge_broken"
+
+
+class ForgeDown(Unavailable):
+    """The server that holds the repositories does not answer, or answers with an error.
+
+    Whether a write reached it is not known; repeating it with the same `operation` is safe.
+    """
+
+    code = "forge_down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +226,10 @@ class Branch:
 
 
 class Forge(Protocol):
-    """Git hosting: embedded now, Gitea later.
+    """Git hosting: embedded, or Gitea.
 
-    `ref` is a branch name or a full SHA. Every call may raise `RepoNotFound`, `ForgeBusy` and
-    `ForgeBroken`; other errors are named per call.
+    `ref` is a branch name or a full SHA. Every call may raise `RepoNotFound`, `ForgeBusy`,
+    `ForgeBroken` and `ForgeDown`; other errors are named per call.
     """
 
     async def create(self, repo: RepoRef) -> None:

@@ -1,4 +1,4 @@
-"""Clone and push over HTTP: the smart protocol, served by `git http-backend`.
+"""Clone and push over HTTP: the smart protocol, the same in front of every forge.
 
 Paths are `/git/{repo_id}/{name}.git/…`; only the three addresses of the smart protocol exist
 (https://git-scm.com/docs/http-protocol). Refusals are plain text, because that is the one form
@@ -10,13 +10,12 @@ import binascii
 import re
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from growqr.errors import GrowError, NotFound
-from growqr.git.backend import Backend, BackendFailed, GitRequest
-from growqr.git.embedded import EmbeddedForge
+from growqr.git.backend import BackendFailed, Chunk, GitRequest, Start
 from growqr.git.tokens import Scope as TokenScope
 from growqr.settings import GitSettings
 
@@ -54,15 +53,26 @@ class Disconnected(Exception):
     """The client has gone."""
 
 
+class Transport(Protocol):
+    """Who answers a request that has been let in: `git http-backend`, or the forge's server."""
+
+    async def exists(self, repo_id: str) -> bool:
+        """Whether there is such a repository."""
+
+    async def run(
+        self, request: GitRequest, body: AsyncGenerator[bytes, None], start: Start, chunk: Chunk
+    ) -> None:
+        """Answer it; see `Backend.run`."""
+
+
 class GitHttp:
     """The ASGI app. It trusts nothing of a request but what `authenticate` says."""
 
     def __init__(
-        self, forge: EmbeddedForge, settings: GitSettings, authenticate: Authenticate
+        self, transport: Transport, settings: GitSettings, authenticate: Authenticate
     ) -> None:
-        self._backend = Backend(forge.folder)
+        self._transport = transport
         self._settings = settings
-        self._forge = forge
         self._authenticate = authenticate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +81,7 @@ class GitHttp:
         answer = _Answer(send)
         try:
             request, body = await self._accept(scope, receive)
-            await self._backend.run(request, body, answer.start, answer.chunk)
+            await self._transport.run(request, body, answer.start, answer.chunk)
             await answer.end()
         except Disconnected:
             return
@@ -96,7 +106,7 @@ class GitHttp:
         service = _service(scope, match["what"], headers)
         repo_id = match["repo"]
         allowed = await self._allowed(repo_id, headers)
-        if allowed is None or not self._forge.path(repo_id).is_dir():
+        if allowed is None or not await self._transport.exists(repo_id):
             raise Refused(404, "there is no such repository")
         writes = service == "git-receive-pack"
         if writes and allowed != "write":

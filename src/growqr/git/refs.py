@@ -40,6 +40,11 @@ def check_ref(ref: str) -> str:
     return ref if is_sha(ref) else check_branch(ref)
 
 
+def rescue_ref(what: str, sha: str) -> str:
+    """The ref that keeps a commit which no branch leads to any more; `what` says whose it was."""
+    return f"refs/rescue/{what}/{sha[:16]}"
+
+
 def _git_allows(name: str) -> bool:
     try:
         return bool(pygit2.reference_is_valid_name(f"refs/heads/{name}"))

@@ -1,0 +1,77 @@
+"""Fetching with the `git` program, which can be ended when the other side hangs."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from growqr.git.forge import ForgeBroken, ForgeDown
+
+MAX_SECONDS = 300
+"""Wall time of one fetch; silence ends it after SILENT_SECONDS."""
+SILENT_SECONDS = 30
+
+
+def fetch(path: Path, url: str, authorization: str) -> None:
+    """Make the branches of the bare repository at `path` those at `url`. Blocks.
+
+    Raises:
+        ForgeDown: the other side does not answer, or not in time.
+    """
+    git = shutil.which("git")
+    if git is None:
+        raise ForgeBroken("git is not installed")
+    with tempfile.TemporaryDirectory(prefix="growqr-git-") as home:
+        process = subprocess.Popen(
+            [
+                *(git, "--git-dir", str(path), "fetch", "--quiet", "--no-tags", "--prune"),
+                *("--force", "--no-write-fetch-head", url, "+refs/heads/*:refs/heads/*"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=_environment(git, path, url, authorization, home),
+            cwd=home,
+            start_new_session=True,  # its children end with it
+        )
+        try:
+            _, said = process.communicate(timeout=MAX_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise ForgeDown(f"a fetch from Gitea took longer than {MAX_SECONDS} s") from None
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+    if process.returncode:
+        # What it says names our own addresses only: the token is in no URL.
+        raise ForgeDown(f"a fetch from Gitea failed: {said.decode(errors='replace')[:300]}")
+
+
+def _environment(git: str, path: Path, url: str, authorization: str, home: str) -> dict[str, str]:
+    config = {
+        "safe.directory": str(path),
+        f"http.{url}.extraHeader": f"Authorization: {authorization}",
+        "http.followRedirects": "false",
+        "http.lowSpeedLimit": "1",
+        "http.lowSpeedTime": str(SILENT_SECONDS),
+        "credential.helper": "",
+    }
+    numbered = {
+        f"GIT_CONFIG_{part}_{number}": text
+        for number, pair in enumerate(config.items())
+        for part, text in zip(("KEY", "VALUE"), pair, strict=True)
+    }
+    return {
+        "PATH": f"{Path(git).parent}:{os.defpath}",
+        "LC_ALL": "C",
+        "HOME": home,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_COUNT": str(len(config)),
+        **numbered,
+    }

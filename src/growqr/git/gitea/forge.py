@@ -1,0 +1,164 @@
+"""Gitea as the forge: it holds the repositories, and each process reads a copy it keeps of them.
+
+Every call first asks Gitea where the branches are, in one short request, and fetches what is
+new; reading at a commit that is here already asks nothing. A write builds its commit in the copy
+and sends it with the commit it was built on, so that Gitea takes it only if nothing came in
+between. A copy is worth nothing: a damaged one is thrown away and fetched again.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pygit2
+import structlog
+
+from growqr.git import objects as reading
+from growqr.git.bare import create_copy, first_commit, remove_bare
+from growqr.git.forge import ForgeBroken, ForgeDown, RepoRef
+from growqr.git.gitea.fetching import fetch
+from growqr.git.gitea.server import GiteaServer
+from growqr.git.gitea.wire import Move, push_request
+from growqr.git.local import LocalForge, opened
+from growqr.git.locking import repository_lock
+from growqr.git.refs import is_sha, rescue_ref
+from growqr.settings import GitSettings
+
+T = TypeVar("T")
+_THREADS = 32
+"""Calls at once. They mostly wait for Gitea, so there are more than processors."""
+_log = structlog.get_logger(__name__)
+
+
+class GiteaForge(LocalForge):
+    """`Forge` on Gitea 1.22 or newer, with copies in a folder. Close it when done."""
+
+    def __init__(self, folder: Path, settings: GitSettings) -> None:
+        super().__init__(folder, settings)
+        self.server = GiteaServer(settings)
+        self._calls = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="gitea")
+        self.threads = self._calls
+
+    def close(self) -> None:
+        """End the threads and connections; calls under way finish first."""
+        self._calls.shutdown()
+        self.server.close()
+
+    async def create(self, repo: RepoRef) -> None:
+        def make() -> None:
+            path = self.path(repo.id)
+            self.server.ensure_repo(repo)
+            create_copy(path)
+            with repository_lock(path):
+                self._sync(repo)
+                opened(path, lambda git: self._start(repo, git))
+
+        await self.run(make)
+
+    async def delete(self, repo: RepoRef) -> None:
+        def remove() -> None:
+            path = self.path(repo.id)
+            self.server.delete_repo(repo)
+            if path.is_dir():
+                remove_bare(path)
+
+        await self.run(remove)
+
+    def prepare(self, repo: RepoRef, refs: Sequence[str]) -> None:
+        path = self.path(repo.id)
+        fixed = bool(refs) and all(is_sha(ref) for ref in refs) and path.is_dir()
+        if fixed and opened(path, lambda git: all(ref in git for ref in refs)):
+            return
+        heads = self.server.heads(repo)
+        create_copy(path)
+        if opened(path, _local_heads) != heads:
+            with repository_lock(path):
+                self._sync(repo)
+
+    @contextmanager
+    def writing(self, repo: RepoRef) -> Iterator[None]:
+        path = self.path(repo.id)
+        if not path.is_dir():
+            self.server.heads(repo)  # RepoNotFound before anything is made
+            create_copy(path)
+        with repository_lock(path):
+            self._sync(repo)
+            yield
+
+    def publish(
+        self,
+        repo: RepoRef,
+        git: pygit2.Repository,
+        branch: str,
+        *,
+        old: pygit2.Oid | None,
+        new: pygit2.Oid,
+        objects: Sequence[pygit2.Oid],
+    ) -> bool:
+        ref = f"refs/heads/{branch}"
+        move = Move(ref, str(old) if old else None, str(new))
+        refused = self.server.push(repo, ref, push_request(git, move, objects))
+        if refused is None:
+            git.references.create(ref, new, force=True)
+            return True
+        self._sync(repo)
+        if reading.branch_head(git, branch) != old:
+            return False
+        _log.warning("gitea.push_refused", repo_id=repo.id, branch=branch, reason=refused)
+        raise ForgeDown(f"Gitea refused the commit: {refused}")
+
+    async def _read(self, repo: RepoRef, work: Callable[[pygit2.Repository], T], *refs: str) -> T:
+        return await self._healing(repo, lambda: super(GiteaForge, self)._read(repo, work, *refs))
+
+    async def _write(self, repo: RepoRef, work: Callable[[pygit2.Repository], T]) -> T:
+        return await self._healing(repo, lambda: super(GiteaForge, self)._write(repo, work))
+
+    async def _healing(self, repo: RepoRef, call: Callable[[], Awaitable[T]]) -> T:
+        """Try a second time with a new copy when this one turns out to be damaged."""
+        try:
+            return await call()
+        except ForgeBroken:
+            _log.exception("gitea.copy_damaged", repo_id=repo.id)
+            path = self.path(repo.id)
+            await self.run(lambda: remove_bare(path))
+            return await call()
+
+    def _start(self, repo: RepoRef, git: pygit2.Repository) -> None:
+        if reading.branch_head(git, "main") is None:
+            made = first_commit(git, repo)
+            self.publish(repo, git, "main", old=None, new=made[0], objects=made)
+
+    def _sync(self, repo: RepoRef) -> None:
+        """Bring the copy's branches to where Gitea's are; the caller holds its lock."""
+        path = self.path(repo.id)
+        heads = self.server.heads(repo)
+        before = opened(path, _local_heads)
+        if before == heads:
+            return
+        fetch(path, self.server.git_url(repo), self.server.git_authorization)
+        opened(path, lambda git: self._keep_lost(repo, git, before))
+
+    def _keep_lost(self, repo: RepoRef, git: pygit2.Repository, before: dict[str, str]) -> None:
+        """Keep what a branch lost when somebody rewrote it on the server itself."""
+        after = _local_heads(git)
+        for branch, sha in before.items():
+            lost = pygit2.Oid(hex=sha)
+            now = after.get(branch)
+            if now == sha or (now and git.descendant_of(pygit2.Oid(hex=now), lost)):
+                continue
+            ref = rescue_ref(branch, sha)
+            if ref not in git.references:
+                git.references.create(ref, lost)
+                _log.warning("git.history_rewritten", repo_id=repo.id, branch=branch, kept=ref)
+                self.server.push(repo, ref, push_request(git, Move(ref, None, sha), ()))
+
+
+def _local_heads(git: pygit2.Repository) -> dict[str, str]:
+    prefix = "refs/heads/"
+    names = [name for name in git.references if name.startswith(prefix)]
+    return {
+        name.removeprefix(prefix): str(git.references[name].peel(pygit2.Commit).id)
+        for name in names
+    }
