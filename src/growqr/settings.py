@@ -36,6 +36,8 @@ class GitSettings(BaseModel):
     max_file_bytes: int = 5 * 1024 * 1024
     max_files_per_commit: int = 500
     max_push_bytes: int = 256 * 1024 * 1024
+    snapshot_seconds: float = 30
+    """Quiet time after which a Grow Agent commits its messages to `state/snapshot.json`."""
 
     @model_validator(mode="after")
     def _complete(self) -> "GitSettings":

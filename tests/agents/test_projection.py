@@ -3,8 +3,8 @@ from typing import Any
 
 from growqr.agents.messages import cut, printable
 from growqr.agents.projection import merged, task_in
-from growqr.agents.records import record_text
 from growqr.agents.reports import notice
+from growqr.agents.task_files import record_text
 from growqr.agents.tasks import title_of
 from growqr.events import Event, Task, TaskResult, now
 

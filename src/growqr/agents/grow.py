@@ -17,10 +17,13 @@ from growqr.agents.outbox import Letter
 from growqr.agents.quest import StartQuest
 from growqr.agents.records import Records
 from growqr.agents.reports import Reports
+from growqr.agents.restore import restore_grow
 from growqr.agents.services import AgentServices
+from growqr.agents.snapshot_writer import SnapshotWriter
 from growqr.agents.tools import toolset
 from growqr.agents.turns import HISTORY_MESSAGES, Turn, build_agent, history_of, run_turn
 from growqr.agents.welcome import welcome
+from growqr.billing.usage import UsageLog
 from growqr.errors import Unavailable
 from growqr.events import ChannelMessage, Event, Task, TaskStatus, now
 from growqr.git.forge import Author
@@ -43,6 +46,7 @@ class GrowAgent(AgentActor):
         super().__init__(services)
         self.recent: deque[ChannelMessage] = deque(maxlen=HISTORY_MESSAGES + 1)
         """The channel's newest messages, oldest first."""
+        self.snapshots = SnapshotWriter(self)
         self.records = Records(self)
         self.reports = Reports(self)
         self._model = _agent_of(services)
@@ -57,11 +61,13 @@ class GrowAgent(AgentActor):
     async def load(self) -> None:
         await super().load()
         await self.reports.load()
+        await self.snapshots.load()
         newest = await messages.page(self, None, HISTORY_MESSAGES)
         self.recent.clear()
         self.recent.extend(newest)
 
     async def begin(self) -> None:
+        await restore_grow(self)
         known = {channel["actor_id"] for channel in await channels.rows(self)}
         async with self.event_log.change() as change:
             if self.spec.actor_id not in known:
@@ -78,6 +84,11 @@ class GrowAgent(AgentActor):
                     channels.add(change, sibling.channel_id, sibling.actor_id)
                     change.emit("agent.spawned", {"name": name, **sibling.model_dump()})
         self.records.wake()
+        self.snapshots.wait()
+
+    async def on_sleep(self) -> None:
+        self.snapshots.stop()
+        await self.snapshots.write()
 
     def before_commit(self, change: Change) -> None:
         for event in list(change.events):
@@ -88,6 +99,7 @@ class GrowAgent(AgentActor):
             if event.channel_id == self.spec.channel_id and event.type.startswith("message."):
                 fields = {**event.data, "id": event.data["message_id"]}
                 self.recent.append(ChannelMessage(seq=event.seq or 0, at=event.at, **fields))
+        self.snapshots.wait()
 
     # Messages
 
@@ -103,7 +115,12 @@ class GrowAgent(AgentActor):
             saved=await journal.entries(self, message.id) if recovered else {},
         )
         earlier = [known for known in self.recent if known.seq < message.seq]
-        text = await run_turn(self._model, turn, history_of(earlier))
+        try:
+            text = await run_turn(self._model, turn, history_of(earlier))
+        finally:
+            if not is_offline(self.services.model):
+                usage = UsageLog(self.services.db)
+                await usage.add(self.spec.user_id, model_tokens=turn.tokens)
         model = self.services.model
         metadata = {
             "model": model.model_name,

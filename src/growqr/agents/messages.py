@@ -1,12 +1,13 @@
 """The messages of one agent's channel: stored once, answered once."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 from pyrivet import Actor
 
 from growqr.agents.eventlog import Change
-from growqr.events import ChannelMessage
+from growqr.events import ChannelMessage, now
 
 # The second index is the promise of one answer: a repeat can't be written.
 SCHEMA = """
@@ -64,8 +65,9 @@ def store(
     in_reply_to: str | None = None,
     metadata: dict[str, Any] | None = None,
     idempotency_key: str | None = None,
+    at: datetime | None = None,
 ) -> ChannelMessage:
-    """Add a message and its event to `change`."""
+    """Add a message and its event to `change`; `at` None means now."""
     message = ChannelMessage(
         id=message_id,
         seq=change.next_seq,
@@ -73,6 +75,7 @@ def store(
         author=author,
         text=text,
         in_reply_to=in_reply_to,
+        at=at or now(),
         metadata=metadata or {},
     )
     data = message.model_dump(mode="json", exclude={"id", "seq", "at"})

@@ -16,6 +16,8 @@ from growqr.agents.quest_walk import QuestWalk
 from growqr.agents.quests import Quest, load_quests
 from growqr.agents.quests.schema import Goal
 from growqr.agents.quests.template import render
+from growqr.agents.restore_quests import restore_runs
+from growqr.agents.snapshot import Snapshot
 from growqr.agents.subagent import MAX_UNFINISHED, SubAgent
 from growqr.events import ChannelMessage, Task, TaskResult, now
 from growqr.git.forge import Author, Change, CommitInfo
@@ -49,6 +51,9 @@ class QuestAgent(SubAgent):
     async def run_task(self, job: TaskJob) -> TaskResult:
         run = await quest_runs.find(self, job.task_id) or await self._run_for(job.task)
         return await QuestWalk(self, job, run).walk()
+
+    async def restore_more(self, change: LogChange, saved: Snapshot, own: list[Task]) -> None:
+        await restore_runs(self, change, saved, own)
 
     # Messages
 

@@ -47,14 +47,14 @@ class Run:
         return f"quests/{self.quest.key}/{self.id}.md"
 
 
-def add(change: LogChange, run: Run) -> None:
-    """Add a new run to `change`."""
+def add(change: LogChange, run: Run, position: int | None = None) -> None:
+    """Add a run to `change`; `position` None puts it behind all others."""
     change.execute(
         "INSERT INTO quest_runs (id, task_id, position, step, started_on, quest)"
         " VALUES (?, ?, ?, ?, ?, ?)",
         run.id,
         run.task_id,
-        change.next_seq,
+        change.next_seq if position is None else position,
         run.step,
         run.started_on,
         run.quest.model_dump_json(),

@@ -4,11 +4,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import structlog
-import yaml
 
 from growqr.agents import projection
 from growqr.agents.eventlog import Change as LogChange
 from growqr.agents.outbox import FIRST_PAUSE, LONGEST_PAUSE
+from growqr.agents.task_files import record_text
 from growqr.errors import GrowError
 from growqr.events import Task
 from growqr.git.forge import Change
@@ -69,41 +69,24 @@ class Records:
             await self._forget(task_id)
             return
         spec = self._grow.spec
-        operation = f"record:{task.id}"
+        path = f"tasks/{task.id}.md"
+        file, reach = await self._grow.snapshots.change()
         commit = await self._grow.services.commits.commit(
             spec.repo,
             actor=self._grow.author,
             kind="task",
             scope=task.agent,
             what=f"{task.status}: {task.title}",
-            changes=[Change(f"tasks/{task.id}.md", record_text(task).encode())],
-            operation=operation,
+            changes=[Change(path, record_text(task).encode(errors="replace")), file],
+            operation=f"record:{task.id}",
             task_id=task.id,
             message_id=task.message_id,
         )
         async with self._grow.event_log.change() as change:
             change.execute("DELETE FROM records WHERE task_id = ?", task_id)
-            data = {"sha": commit.sha, "paths": list(commit.paths), "subject": commit.subject}
+            data = {"sha": commit.sha, "paths": [path], "subject": commit.subject}
             change.emit("memory.committed", data, task_id=task.id)
+        await self._grow.snapshots.written(reach)
 
     async def _forget(self, task_id: str) -> None:
         await self._grow.db.execute("DELETE FROM records WHERE task_id = ?", task_id)
-
-
-def record_text(task: Task) -> str:
-    """Return the task as Markdown with front matter."""
-    result = task.result
-    front = {
-        "id": task.id,
-        "title": task.title,
-        "agent": task.agent,
-        "status": task.status,
-        "created": task.created_at.isoformat(timespec="seconds"),
-        "finished": task.updated_at.isoformat(timespec="seconds"),
-    }
-    if result is not None:
-        made = {"repo": result.repo_id, "branch": result.branch, "commit": result.commit}
-        front |= {key: value for key, value in made.items() if value}
-    head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
-    outcome = result.summary if result is not None else task.reason or ""
-    return f"---\n{head}---\n\n# {task.title}\n\n{task.prompt}\n\n## Outcome\n\n{outcome}\n"

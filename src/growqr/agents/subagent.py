@@ -13,7 +13,9 @@ from growqr.agents.eventlog import Change
 from growqr.agents.forward import Forwarder
 from growqr.agents.job import Slot, TaskFailed, TaskJob
 from growqr.agents.outbox import Letter
+from growqr.agents.restore import restore_sub_agent
 from growqr.agents.services import AgentServices
+from growqr.agents.snapshot import Snapshot
 from growqr.errors import GrowError
 from growqr.events import ChannelMessage, Event, Task, TaskResult
 from growqr.ids import derived_id
@@ -59,6 +61,7 @@ class SubAgent(AgentActor):
         self._interrupted: set[str] = set()
         self._delegated: dict[str, asyncio.Future[Task]] = {}
         self._places = asyncio.Semaphore(self.max_running)
+        self._forwarder: Forwarder | None = None
 
     @abstractmethod
     async def run_task(self, job: TaskJob) -> TaskResult:
@@ -84,12 +87,17 @@ class SubAgent(AgentActor):
             self.status = "working" if self.busy() else "idle"
 
     async def begin(self) -> None:
+        await restore_sub_agent(self)
         self._forwarder = Forwarder(self, self.services, self.spec, self.event_log)
         await self._forwarder.start()
         self._start_runs()
 
+    async def restore_more(self, change: Change, saved: Snapshot, own: list[Task]) -> None:
+        """Hook: add what else of this agent the repository holds; `own` are its tasks."""
+
     def heard(self, events: list[Event]) -> None:
-        self._forwarder.wake()
+        if self._forwarder is not None:  # else these are of a restore, before `begin` is done
+            self._forwarder.wake()
 
     def busy(self, without: str | None = None) -> bool:
         working = any(
