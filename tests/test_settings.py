@@ -55,9 +55,7 @@ def test_the_doctor_shows_what_is_set_but_no_secret(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("GROWQR_SANDBOX__RUNTIME", "container"),
         ("GROWQR_IDENTITY__PROVIDER", "clerk"),
-        ("GROWQR_BILLING__PROVIDER", "stripe"),
     ],
 )
 def test_a_part_that_is_not_built_yet_is_refused_at_the_start(

@@ -27,8 +27,12 @@ from growqr.agents.services import AgentServices
 from growqr.api.agents_gateway import AgentGateway
 from growqr.api.app_factory import create_api
 from growqr.api.events import EventHub
-from growqr.api.services import Services
+from growqr.api.provisioning import provision
+from growqr.api.services import Billing, Services
+from growqr.api.suspension import Suspensions, cancel
 from growqr.billing.entitlement import Entitlements
+from growqr.billing.stripe_api import StripeApi
+from growqr.billing.subscriptions import Subscriptions
 from growqr.db.engine import Database
 from growqr.errors import GrowError
 from growqr.git.commits import CommitService
@@ -163,12 +167,25 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     gateway_to_agents = AgentGateway(client)
     events = EventHub(gateway_to_agents, per_user=settings.limits.sse_per_user)
     stack.push_async_callback(events.aclose)
+    entitlements = Entitlements(settings.billing, db)
+    billing: Billing | None = None
+    if settings.billing.provider == "stripe":
+
+        async def make_agents(user_id: str) -> object:
+            return await provision(services, user_id)
+
+        stripe = StripeApi(settings.billing)
+        stack.push_async_callback(stripe.aclose)
+        subscriptions = Subscriptions(settings, db, stripe, entitlements)
+        suspensions = Suspensions(db, gateway_to_agents, entitlements, subscriptions, make_agents)
+        billing = Billing(subscriptions, suspensions)
     services = Services(
         settings=settings,
         db=db,
         tokens=tokens,
         accounts=Accounts(db, tokens, settings.identity),
-        entitlements=Entitlements(settings.billing),
+        entitlements=entitlements,
+        billing=billing,
         forge=forge,
         commits=commits,
         memory=memory,
@@ -178,6 +195,9 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
         events=events,
         engine_endpoint=endpoint,
     )
+    if billing is not None:
+        sweeping = asyncio.create_task(billing.suspensions.run())
+        stack.push_async_callback(cancel, sweeping)
     git_app = GitHttp(hosting.transport, settings.git, git_tokens.authenticate)
     return create_api(services, static_dir=find_web(), git_app=git_app)
 

@@ -7,7 +7,7 @@ everything on one machine without an account or a key.
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -53,7 +53,10 @@ class SandboxSettings(BaseModel):
     """How OpenCode servers are locked in."""
 
     runtime: Literal["bubblewrap", "container"] = "bubblewrap"
-    image: str = ""
+    image: str = "localhost/growqr-workspace:1"
+    """Of containers; `deploy/build-image` makes it."""
+    engine: str = ""
+    """Unix socket of the container engine; empty: Podman's, else Docker's usual one."""
     opencode: Path | None = None
     """OpenCode's executable; None: the one that npm installed."""
     first_uid: int = 200_000
@@ -64,6 +67,8 @@ class SandboxSettings(BaseModel):
     """An idle server is stopped after this time; its sessions stay."""
     memory_bytes: int = 1536 * 1024 * 1024
     max_processes: int = 256
+    cpus: float = 0
+    """Processors' worth of time for one sandbox; 0: no limit."""
     task_seconds: float = 1800
     """Wall time for one task."""
     max_steps: int = 100
@@ -84,10 +89,54 @@ class IdentitySettings(BaseModel):
     clerk_secret_key: SecretStr = SecretStr("")
 
 
+class Plan(BaseModel):
+    """What people can buy, and what it allows. A limit of None is no limit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str = Field(pattern=r"^[a-z0-9_-]{1,40}$")
+    """Our name for it, in addresses and answers."""
+    name: str
+    price: str
+    """Id of the price at Stripe, `price_…`."""
+    description: str = ""
+    display_price: str = ""
+    """In words for people, such as `€19 a month`."""
+    trial_days: int = Field(0, ge=0, le=730)
+    messages_per_day: int | None = Field(None, ge=0)
+    model_tokens_per_day: int | None = Field(None, ge=0)
+    agents: tuple[str, ...] | None = None
+    """Names of the agents that may be started and spoken to; None: all."""
+
+
 class BillingSettings(BaseModel):
     """What people pay with."""
 
     provider: Literal["none", "stripe"] = "none"
+    plans: tuple[Plan, ...] = ()
+    """What is for sale, cheapest first."""
+    grace_days: int = Field(7, ge=0)
+    """How long agents go on after a payment failed."""
+    stripe_secret_key: SecretStr = SecretStr("")
+    stripe_webhook_secret: SecretStr = SecretStr("")
+    stripe_api_base: str = "https://api.stripe.com"
+    """Another address is for tests."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "BillingSettings":
+        if self.provider == "none":
+            return self
+        for name, value in (
+            ("STRIPE_SECRET_KEY", self.stripe_secret_key.get_secret_value()),
+            ("STRIPE_WEBHOOK_SECRET", self.stripe_webhook_secret.get_secret_value()),
+            ("PLANS", self.plans),
+        ):
+            if not value:
+                raise ValueError(f"set GROWQR_BILLING__{name}: the provider `stripe` needs it")
+        for what in ("key", "price"):
+            if len({getattr(plan, what) for plan in self.plans}) < len(self.plans):
+                raise ValueError(f"GROWQR_BILLING__PLANS: two plans have the same `{what}`")
+        return self
 
 
 class ModelSettings(BaseModel):
@@ -154,11 +203,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _available(self) -> "Settings":
-        for name, chosen, built in (
-            ("SANDBOX__RUNTIME", self.sandbox.runtime, "bubblewrap"),
-            ("IDENTITY__PROVIDER", self.identity.provider, "local"),
-            ("BILLING__PROVIDER", self.billing.provider, "none"),
-        ):
+        for name, chosen, built in (("IDENTITY__PROVIDER", self.identity.provider, "local"),):
             if chosen != built:
                 raise ValueError(
                     f"GROWQR_{name}={chosen} is not available in this version; use {built}"

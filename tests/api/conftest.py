@@ -64,7 +64,7 @@ async def services(
         db=db,
         tokens=tokens,
         accounts=Accounts(db, tokens, settings.identity, cheap),
-        entitlements=Entitlements(settings.billing),
+        entitlements=Entitlements(settings.billing, db),
         forge=forge,
         commits=commits,
         memory=Memory(forge, commits),

@@ -78,6 +78,13 @@ class FakeAgent:
         ][-limit:]
         return {"items": found, "before": found[0]["seq"] if len(found) == limit else None}
 
+    def notice(self, notice: Json) -> None:
+        if notice["message_id"] not in self.posted:
+            data = {"message_id": notice["message_id"], "role": "system", "text": notice["text"]}
+            self.posted[notice["message_id"]] = data
+            self.emit("message.completed", data)
+            self.emit("billing.changed", notice["billing"])
+
     def set_running(self, running: bool) -> None:
         self.running = running
 

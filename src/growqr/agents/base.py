@@ -11,7 +11,7 @@ from pyrivet import ActionError, Actor, DatabaseError, action
 
 from growqr.agents import eventlog, messages, outbox
 from growqr.agents.eventlog import Change, EventLog
-from growqr.agents.messages import PostMessage
+from growqr.agents.messages import Notice, PostMessage
 from growqr.agents.outbox import Letter, Outbox
 from growqr.agents.services import AgentServices
 from growqr.agents.spec import AgentSpec, load_spec
@@ -221,6 +221,24 @@ class AgentActor(Actor):
             stored = known
         self._wake()
         return {"message_id": stored.id, "seq": stored.seq}
+
+    @action
+    async def notice(self, notice: Notice) -> None:
+        """Tell the channel something from the platform, also while stopped. Safe to repeat."""
+        try:
+            async with self.event_log.change() as change:
+                self.say(
+                    change,
+                    notice.text,
+                    message_id=notice.message_id,
+                    author="GrowQR",
+                    role="system",
+                    metadata={"billing": notice.billing},
+                )
+                change.emit("billing.changed", notice.billing)
+        except DatabaseError:
+            if await messages.find(self, notice.message_id, None) is None:
+                raise
 
     @action(concurrent=True)
     async def events(self, after: int, limit: int) -> list[dict[str, Any]]:

@@ -41,6 +41,14 @@ class PostMessage(BaseModel):
     idempotency_key: str | None = Field(None, max_length=255)
 
 
+class Notice(BaseModel):
+    """What the platform tells a user about their plan."""
+
+    message_id: str = Field(max_length=64)
+    text: str
+    billing: dict[str, Any]
+
+
 def printable(text: str) -> str:
     """Drop control characters other than newline and tab; JSON would blow each up to six."""
     return "".join(c for c in text if c >= " " or c in "\n\t")

@@ -87,6 +87,8 @@ class Turn:
     saved: dict[str, Any]
     """What the journal held when the turn started."""
     step: int = 0
+    tokens: int = 0
+    """Model tokens used since the turn (re)started."""
     task_ids: list[str] = field(default_factory=list)
     with_result: list[Callable[[Change], object]] = field(default_factory=list)
     """What else is written in the transaction that records the running tool's result."""
@@ -168,7 +170,10 @@ async def run_turn(agent: Agent[Turn, str], turn: Turn, history: list[ModelMessa
     prompt = None if steps else turn.message.text
     try:
         async with agent.iter(prompt, message_history=past, deps=turn, usage_limits=limits) as run:
-            await _drive(run, turn, len(past))
+            try:
+                await _drive(run, turn, len(past))
+            finally:
+                turn.tokens = run.usage.total_tokens
     except _RETRYABLE as error:
         raise ModelUnavailable(
             "The language model did not answer.", retry_after=error.retry_after

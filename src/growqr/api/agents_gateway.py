@@ -73,6 +73,11 @@ class AgentGateway:
     async def set_running(self, actor: ActorRow, running: bool) -> None:
         await self._call(actor, "set_running", running, retry=True)
 
+    async def notice(self, actor: ActorRow, *, message_id: str, text: str, billing: Json) -> None:
+        """Post a notice of the platform; the same `message_id` is posted once."""
+        notice = {"message_id": message_id, "text": text, "billing": billing}
+        await self._call(actor, "notice", notice, retry=True)
+
     @asynccontextmanager
     async def live_events(self, actor: ActorRow) -> AsyncIterator[AsyncIterator[Json | None]]:
         """Yield the agent's events as they happen; None where some may be missing."""

@@ -49,6 +49,10 @@ async def provision(services: Services, user_id: str) -> Provisioned:
         repo = await services.repos.ensure_primary(user_id)
         grow, created = await _register(services, user_id, repo.id)
     await services.agents.stored_events(grow, 0, 1)
+    if created and services.billing is not None:
+        await services.billing.suspensions.settle(user_id)
+        async with services.db.session() as session:
+            grow = await find_actor(session, user_id, name="grow") or grow
     return Provisioned(grow, created)
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from growqr.agents.memory import Memory
 from growqr.api.agents_gateway import AgentGateway
 from growqr.api.events import EventHub
+from growqr.api.suspension import Suspensions
 from growqr.billing.entitlement import Entitlements
+from growqr.billing.subscriptions import Subscriptions
 from growqr.db.engine import Database
 from growqr.git.commits import CommitService
 from growqr.git.forge import Forge
@@ -14,6 +16,14 @@ from growqr.git.tokens import GitTokens
 from growqr.identity.accounts import Accounts
 from growqr.identity.tokens import TokenService
 from growqr.settings import Settings
+
+
+@dataclass(frozen=True)
+class Billing:
+    """What exists only with a payment provider."""
+
+    subscriptions: Subscriptions
+    suspensions: Suspensions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,3 +44,5 @@ class Services:
     events: EventHub
     engine_endpoint: str
     """Address of the actor engine, asked by `/readyz`."""
+    billing: Billing | None = None
+    """None: self-hosted, no billing."""

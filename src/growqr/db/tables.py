@@ -4,7 +4,7 @@ What an actor remembers is not here: it lives in the actor and in Git. Ids are o
 (`growqr.ids`), times are UTC.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import ClassVar
 
 from sqlalchemy import (
@@ -62,6 +62,8 @@ class User(Base):
     """Lower case."""
     name: Mapped[str]
     password_hash: Mapped[str | None]
+    clerk_id: Mapped[str | None] = mapped_column(unique=True, index=True)
+    """The user's id at Clerk, `user_…`; None for local accounts."""
     created_at: Mapped[datetime] = mapped_column(default=_now)
 
 
@@ -159,7 +161,8 @@ class ActorRow(Base):
     capabilities: Mapped[str] = mapped_column(Text, default="")
     """One capability a line."""
     status: Mapped[str] = mapped_column(default="running")
-    """`running` (it may work; asleep or awake is the engine's business) or `stopped`."""
+    """`running` (it may work; asleep or awake is the engine's business), `stopped` (by its user)
+    or `suspended` (by billing: it runs again by itself once the plan allows it)."""
     created_at: Mapped[datetime] = mapped_column(default=_now)
     last_activity_at: Mapped[datetime] = mapped_column(default=_now)
 
@@ -179,3 +182,53 @@ class IdempotencyKey(Base):
     """None while the first request is still running."""
     body: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(default=_now, index=True)
+
+
+class Subscription(Base):
+    """What Stripe last said about a user's subscription; `status` is Stripe's, or `none`.
+
+    `sync_started` and `sync_done` number the readings: a reading that began earlier never
+    overwrites one that began later (`growqr.billing.subscriptions`).
+    """
+
+    __tablename__ = "subscriptions"
+
+    user_id: Mapped[str] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    customer_id: Mapped[str] = mapped_column(unique=True)
+    subscription_id: Mapped[str | None]
+    status: Mapped[str] = mapped_column(default="none")
+    price_id: Mapped[str | None]
+    current_period_end: Mapped[datetime | None]
+    cancel_at_period_end: Mapped[bool] = mapped_column(default=False)
+    trial_end: Mapped[datetime | None]
+    unpaid_since: Mapped[datetime | None]
+    """When the oldest unpaid invoice was made; None while nothing is owed."""
+    sync_started: Mapped[int] = mapped_column(default=0)
+    sync_done: Mapped[int] = mapped_column(default=0)
+    updated_at: Mapped[datetime] = mapped_column(default=_now)
+
+
+class WebhookEvent(Base):
+    """A webhook that has been dealt with, so that a repeat costs nothing."""
+
+    __tablename__ = "webhook_events"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """`stripe:evt_…` or `clerk:msg_…`."""
+    handled_at: Mapped[datetime] = mapped_column(default=_now, index=True)
+
+
+class Usage(Base):
+    """What a user used on one day (UTC)."""
+
+    __tablename__ = "usage"
+
+    user_id: Mapped[str] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[date] = mapped_column(primary_key=True)
+    messages: Mapped[int] = mapped_column(default=0)
+    model_tokens: Mapped[int] = mapped_column(default=0)
+    workspace_seconds: Mapped[int] = mapped_column(default=0)

@@ -1098,6 +1098,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/billing/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Plans
+         * @description What is for sale; nothing in a self-hosted installation.
+         */
+        get: operations["list_plans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/billing/subscription": {
         parameters: {
             query?: never;
@@ -1129,7 +1149,9 @@ export interface paths {
         put?: never;
         /**
          * Create Checkout
-         * @description Buy a plan; 409 where there is nothing to buy.
+         * @description Buy a plan, by default the first: gives the address of the payment page.
+         *
+         *     409 where there is nothing to buy.
          */
         post: operations["create_checkout"];
         delete?: never;
@@ -1149,9 +1171,49 @@ export interface paths {
         put?: never;
         /**
          * Create Portal
-         * @description Manage a plan; 409 where there is nothing to manage.
+         * @description Cards, invoices, cancellation: gives the address of the portal.
          */
         post: operations["create_portal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/billing/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Plan
+         * @description Move to another plan now; the difference is on the next invoice.
+         */
+        post: operations["change_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/billing/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Usage
+         * @description What the user's agents used, by day.
+         */
+        get: operations["get_usage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1258,7 +1320,7 @@ export interface components {
             name: string;
             /**
              * Status
-             * @description `running` or `stopped`
+             * @description `running`, `stopped` (by you) or `suspended` (by billing)
              */
             status: string;
             /** User Id */
@@ -1411,7 +1473,7 @@ export interface components {
             kind: "grow" | "agent";
             /**
              * Status
-             * @description What its agent does: `idle`, `working` or `stopped`.
+             * @description Its agent is `idle`, `working`, `stopped` or `suspended`.
              */
             status: string;
             /** Unread */
@@ -1513,6 +1575,23 @@ export interface components {
             version: string;
             /** Message Chars */
             message_chars: number;
+        };
+        /**
+         * DayUsageOut
+         * @description What was used on one day (UTC).
+         */
+        DayUsageOut: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Messages */
+            messages: number;
+            /** Model Tokens */
+            model_tokens: number;
+            /** Workspace Seconds */
+            workspace_seconds: number;
         };
         /**
          * DeployKeyIn
@@ -1972,6 +2051,36 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * PlanChoice
+         * @description Which plan; see `GET /billing/plans`.
+         */
+        PlanChoice: {
+            /** Plan */
+            plan: string;
+        };
+        /**
+         * PlanOut
+         * @description A plan for sale. A limit of null is no limit.
+         */
+        PlanOut: {
+            /** Key */
+            key: string;
+            /** Name */
+            name: string;
+            /** Description */
+            description: string;
+            /** Display Price */
+            display_price: string;
+            /** Trial Days */
+            trial_days: number;
+            /** Messages Per Day */
+            messages_per_day: number | null;
+            /** Model Tokens Per Day */
+            model_tokens_per_day: number | null;
+            /** Agents */
+            agents: string[] | null;
+        };
+        /**
          * ProjectIn
          * @description A new project repository.
          */
@@ -2097,6 +2206,14 @@ export interface components {
         QuestStepOut: {
             /** Title */
             title: string;
+        };
+        /**
+         * RedirectOut
+         * @description Send the browser to this address.
+         */
+        RedirectOut: {
+            /** Url */
+            url: string;
         };
         /**
          * RefreshIn
@@ -2245,7 +2362,10 @@ export interface components {
         SubscriptionOut: {
             /** Plan */
             plan: string;
-            /** Status */
+            /**
+             * Status
+             * @description As a subscription's at Stripe; `none` without one.
+             */
             status: string;
             /** Provider */
             provider: string;
@@ -2253,6 +2373,20 @@ export interface components {
             entitled: boolean;
             /** Reason */
             reason: string;
+            /** Current Period End */
+            current_period_end?: string | null;
+            /**
+             * Cancel At Period End
+             * @default false
+             */
+            cancel_at_period_end: boolean;
+            /** Trial End */
+            trial_end?: string | null;
+            /**
+             * Grace Until
+             * @description A payment failed: the agents are suspended at this time.
+             */
+            grace_until?: string | null;
         };
         /**
          * Task
@@ -2403,6 +2537,18 @@ export interface components {
             size: number;
             /** Oid */
             oid: string;
+        };
+        /**
+         * UsageOut
+         * @description Use by day, the oldest first, and today's limits; null is no limit.
+         */
+        UsageOut: {
+            /** Days */
+            days: components["schemas"]["DayUsageOut"][];
+            /** Messages Per Day */
+            messages_per_day: number | null;
+            /** Model Tokens Per Day */
+            model_tokens_per_day: number | null;
         };
         /**
          * UserOut
@@ -7355,7 +7501,7 @@ export interface operations {
             };
         };
     };
-    get_subscription: {
+    list_plans: {
         parameters: {
             query?: never;
             header?: never;
@@ -7370,7 +7516,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SubscriptionOut"];
+                    "application/json": components["schemas"]["PlanOut"][];
                 };
             };
             /** @description Not logged in */
@@ -7402,9 +7548,12 @@ export interface operations {
             };
         };
     };
-    create_checkout: {
+    get_subscription: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Ask Stripe first, as after coming back from paying. */
+                refresh?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7417,7 +7566,85 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["SubscriptionOut"];
+                };
+            };
+            /** @description The request can't be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part does not answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_checkout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PlanChoice"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedirectOut"];
+                };
+            };
+            /** @description The request can't be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not logged in */
@@ -7458,6 +7685,15 @@ export interface operations {
             };
             /** @description The body is not JSON */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7500,7 +7736,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["RedirectOut"];
                 };
             };
             /** @description Not logged in */
@@ -7550,6 +7786,179 @@ export interface operations {
             };
             /** @description Too often, or too many */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part does not answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanChoice"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionOut"];
+                };
+            };
+            /** @description The request can't be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The current state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too often, or too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part does not answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_usage: {
+        parameters: {
+            query?: {
+                /** @description How many, up to today. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageOut"];
+                };
+            };
+            /** @description The request can't be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

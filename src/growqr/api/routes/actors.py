@@ -1,6 +1,8 @@
 """Agents: make them, look at them, start and stop them, talk to them, follow them."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -55,7 +57,7 @@ class ActorOut(BaseModel):
     id: str
     type: str = Field(description="`grow` or `agent`")
     name: str
-    status: str = Field(description="`running` or `stopped`")
+    status: str = Field(description="`running`, `stopped` (by you) or `suspended` (by billing)")
     user_id: str
     parent_id: str | None
     channel_id: str
@@ -152,7 +154,7 @@ async def get_actor(actor: OwnedActor, services: ServicesDep) -> ActorOut:
 @router.post("/{actor_id}/start")
 async def start_actor(actor: OwnedActor, services: ServicesDep) -> ActorOut:
     """Let the agent work; 402 when the plan does not allow it."""
-    await services.entitlements.require(actor.user_id)
+    await services.entitlements.require(actor.user_id, actor.name)
     return await _set_running(services, actor, True)
 
 
@@ -172,10 +174,12 @@ async def post_message(
 ) -> MessagePosted:
     """Say something to an agent. The answer 202 means that it can't get lost any more."""
     check_message(services, body.text)
-    await services.entitlements.require(actor.user_id)
-    posted = await services.agents.post_message(
-        actor, text=body.text, message_id=new_id("msg"), idempotency_key=idempotency_key
-    )
+    message_id = new_id("msg")
+    async with one_message(services, actor) as spent:
+        posted = await services.agents.post_message(
+            actor, text=body.text, message_id=message_id, idempotency_key=idempotency_key
+        )
+        spent.is_new = posted["message_id"] == message_id
     if datetime.now(UTC) - actor.last_activity_at > _ACTIVITY_STEP:
         after_answer.add_task(_touch, services, actor.id)
     return MessagePosted(message_id=posted["message_id"], seq=posted["seq"])
@@ -213,6 +217,32 @@ def check_message(services: Services, text: str) -> None:
         raise MessageEmpty("The message is empty.")
     if len(text) > most or len(text.encode()) > MAX_STORED_BYTES:
         raise MessageTooLong(f"A message can be {most} characters long at most.", limit=most)
+
+
+@dataclass
+class Spent:
+    """A message that is being counted; `is_new`: not a repeat of an earlier one."""
+
+    is_new: bool = True
+
+
+@asynccontextmanager
+async def one_message(services: Services, actor: ActorRow) -> AsyncIterator[Spent]:
+    """Count one message to `actor`; what fails or turns out to be a repeat counts nothing.
+
+    Raises EntitlementRequired and PlanLimitReached.
+    """
+    entitlement = await services.entitlements.require(actor.user_id, actor.name)
+    await services.entitlements.take_message(actor.user_id, entitlement)
+    spent = Spent()
+    try:
+        yield spent
+    except BaseException:
+        spent.is_new = False
+        raise
+    finally:
+        if not spent.is_new:
+            await services.entitlements.usage.give_message_back(actor.user_id)
 
 
 async def _events(services: Services, actor: ActorRow, after: int) -> AsyncGenerator[bytes]:

@@ -21,7 +21,7 @@ class ChannelOut(BaseModel):
     name: str
     actor_id: str
     kind: Literal["grow", "agent"]
-    status: str = Field(description="What its agent does: `idle`, `working` or `stopped`.")
+    status: str = Field(description="Its agent is `idle`, `working`, `stopped` or `suspended`.")
     unread: int
     last_message_at: datetime | None = None
 
@@ -43,7 +43,7 @@ async def list_channels(
                 name=row.name,
                 actor_id=row.id,
                 kind="grow" if row.type == "grow" else "agent",
-                status="stopped" if row.status == "stopped" else state.get("status", "idle"),
+                status=row.status if row.status != "running" else state.get("status", "idle"),
                 unread=state.get("unread", 0),
                 last_message_at=state.get("last_message_at"),
             )

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from growqr.api.deps import Id, MyCodingAgent, OwnedWorkspace, ServicesDep
 from growqr.api.idempotency import IdempotencyHeader, IdempotentRoute
-from growqr.api.routes.actors import MessageIn, check_message
+from growqr.api.routes.actors import MessageIn, check_message, one_message
 from growqr.api.services import Services
 from growqr.api.sse import OPENING, LastEventId, event_stream, resume_from, wants_json
 from growqr.db.tables import ActorRow
@@ -108,7 +108,7 @@ async def get_workspace(workspace: OwnedWorkspace, services: ServicesDep) -> Wor
 async def start_workspace(workspace: OwnedWorkspace, services: ServicesDep) -> WorkspaceOut:
     """Start the OpenCode server in its sandbox."""
     coding = _coding(workspace)
-    await services.entitlements.require(coding.user_id)
+    await services.entitlements.require(coding.user_id, coding.name)
     return _shown(coding, await services.agents.workspace_start(coding))
 
 
@@ -151,13 +151,13 @@ async def post_session_message(
 ) -> SessionMessagePosted:
     """Ask OpenCode for something; it runs as a task of the coding agent."""
     check_message(services, body.text)
-    await services.entitlements.require(coding.user_id)
     message_id = new_id("msg")
     if idempotency_key is not None:
         message_id = derived_id("msg", coding.id, idempotency_key)
-    posted = await services.agents.session_message(
-        coding, session_id=session_id, text=body.text, message_id=message_id
-    )
+    async with one_message(services, coding):
+        posted = await services.agents.session_message(
+            coding, session_id=session_id, text=body.text, message_id=message_id
+        )
     return SessionMessagePosted.model_validate({"message_id": message_id, **posted})
 
 

@@ -81,7 +81,7 @@ async def start_quest(
     """Start a quest; it goes on in the quest agent's channel."""
     if key not in load_quests():
         raise NotFound("There is no quest of that key.")
-    await services.entitlements.require(quest.user_id)
+    await services.entitlements.require(quest.user_id, quest.name)
     run_id = new_id("run")
     if idempotency_key is not None:
         run_id = derived_id("run", quest.id, idempotency_key)
