@@ -14,6 +14,7 @@ from growqr.git.building import build_tree, make_durable, new_objects, sync_file
 from growqr.git.forge import Author, ForgeBroken, RepoRef
 from growqr.git.layout import first_files
 from growqr.git.locking import move_branch
+from growqr.git.signing import Sign
 
 _PLATFORM = Author(id="growqr", name="GrowQR")
 
@@ -35,12 +36,19 @@ _CONFIG = {
 }
 
 
-def create_bare(path: Path, repo: RepoRef, *, executor: Executor, max_push_bytes: int) -> None:
+def create_bare(
+    path: Path,
+    repo: RepoRef,
+    *,
+    executor: Executor,
+    max_push_bytes: int,
+    sign: Sign | None = None,
+) -> None:
     """Make the repository with its first commit; does nothing if it exists. Blocks.
 
     Raises ForgeBroken.
     """
-    _create(path, lambda aside: _fill(aside, repo, executor, max_push_bytes))
+    _create(path, lambda aside: _fill(aside, repo, executor, max_push_bytes, sign))
 
 
 def create_copy(path: Path) -> None:
@@ -80,21 +88,25 @@ def _fill_copy(folder: Path) -> None:
     shutil.rmtree(folder / "hooks", ignore_errors=True)
 
 
-def first_commit(git: pygit2.Repository, repo: RepoRef) -> list[pygit2.Oid]:
+def first_commit(
+    git: pygit2.Repository, repo: RepoRef, sign: Sign | None = None
+) -> list[pygit2.Oid]:
     """Write the commit that every repository begins with; gives it and its objects. Blocks."""
     tree = git[build_tree(git, None, first_files(repo))]
     assert isinstance(tree, pygit2.Tree)
-    made = write_commit(git, _PLATFORM, "init(repo): start", tree, [])
+    made = write_commit(git, _PLATFORM, "init(repo): start", tree, [], sign)
     return new_objects(made, tree, None)
 
 
-def _fill(folder: Path, repo: RepoRef, executor: Executor, max_push_bytes: int) -> None:
+def _fill(
+    folder: Path, repo: RepoRef, executor: Executor, max_push_bytes: int, sign: Sign | None
+) -> None:
     git = pygit2.init_repository(folder, bare=True, initial_head="main")
     for name, value in _CONFIG.items():
         git.config[name] = value
     git.config["receive.maxInputSize"] = str(max_push_bytes)
     shutil.rmtree(folder / "hooks", ignore_errors=True)
-    made = first_commit(git, repo)
+    made = first_commit(git, repo, sign)
     make_durable(git, made, executor)
     move_branch(git, "main", None, made[0])
     for name in ("config", "HEAD", ""):

@@ -13,6 +13,7 @@ from pygit2.enums import FileMode
 
 from growqr.git.forge import Author, Change
 from growqr.git.paths import PathInvalid, check_path
+from growqr.git.signing import Sign, address_of
 
 
 @dataclass
@@ -100,11 +101,15 @@ def write_commit(
     message: str,
     tree: pygit2.Tree,
     parents: list[pygit2.Oid],
+    sign: Sign | None = None,
 ) -> pygit2.Oid:
-    """Write a commit object; no branch points at it yet."""
-    # `.invalid` can't be anybody's mail address (RFC 2606).
+    """Write a commit object, signed if there is a key; no branch points at it yet."""
     name = re.sub(r"[<>\x00-\x1f\x7f]", " ", author.name).strip() or author.id
-    who = pygit2.Signature(name[:100], f"{author.id}@growqr.invalid")
+    who = pygit2.Signature(name[:100], address_of(author.id))
+    if sign is not None:
+        text = str(git.create_commit_string(who, who, message, tree.id, [*parents]))  # is one
+        if (signature := sign(author.id, text.encode())) is not None:
+            return git.create_commit_with_signature(text, signature.rstrip("\n"))
     return git.create_commit(None, who, who, message, tree.id, [*parents])
 
 

@@ -28,7 +28,11 @@ class EmbeddedForge(LocalForge):
 
     async def create(self, repo: RepoRef) -> None:
         path, most = self.path(repo.id), self.settings.max_push_bytes
-        await self.run(lambda: create_bare(path, repo, executor=self._syncing, max_push_bytes=most))
+        await self.run(
+            lambda: create_bare(
+                path, repo, executor=self._syncing, max_push_bytes=most, sign=self.sign
+            )
+        )
 
     async def delete(self, repo: RepoRef) -> None:
         path = self.path(repo.id)

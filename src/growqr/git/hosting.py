@@ -15,6 +15,7 @@ from growqr.git.forge import Forge, RepoRef
 from growqr.git.gitea.forge import GiteaForge
 from growqr.git.gitea.transport import GiteaTransport, Locate
 from growqr.git.http import Transport
+from growqr.git.signing import Signer
 from growqr.settings import GitSettings
 
 
@@ -29,8 +30,10 @@ class Hosting:
 @asynccontextmanager
 async def open_hosting(settings: GitSettings, data: Path, db: Database) -> AsyncIterator[Hosting]:
     """The forge that `settings` name, with its files below the folder `data`."""
+    signer = Signer(data / "secrets")
     if settings.provider == "gitea":
         gitea = GiteaForge(data / "cache" / "git", settings)
+        gitea.sign = signer.sign
         transport = GiteaTransport(gitea.server, locator(db))
         try:
             yield Hosting(gitea, transport)
@@ -39,6 +42,7 @@ async def open_hosting(settings: GitSettings, data: Path, db: Database) -> Async
             gitea.close()
     else:
         forge = EmbeddedForge(data / "git", settings)
+        forge.sign = signer.sign
         try:
             yield Hosting(forge, Backend(forge.folder))
         finally:

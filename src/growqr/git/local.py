@@ -42,6 +42,7 @@ from growqr.git.merging import merged_tree, reverted_tree
 from growqr.git.operations import Operations
 from growqr.git.paths import check_path
 from growqr.git.refs import check_branch
+from growqr.git.signing import Sign
 from growqr.settings import GitSettings
 
 T = TypeVar("T")
@@ -55,6 +56,8 @@ class LocalForge(ABC):
 
     threads: ThreadPoolExecutor | None = None
     """Where calls run; None: asyncio's own threads."""
+    sign: Sign | None = None
+    """Signs what is written here; whoever opens the forge gives it."""
 
     def __init__(self, folder: Path, settings: GitSettings) -> None:
         self.folder = folder.resolve()
@@ -251,7 +254,7 @@ class LocalForge(ABC):
             if built is None:
                 return objects.describe(git, head)
             tree, parents = built
-            made = write_commit(git, author, message, tree, parents)
+            made = write_commit(git, author, message, tree, parents, self.sign)
             fresh = new_objects(made, tree, head.tree)
             if self.publish(repo, git, branch, old=oid, new=made, objects=fresh):
                 self._operations.add(git, branch, old=oid, new=made, operation=operation)

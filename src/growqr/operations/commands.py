@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -38,6 +39,29 @@ def register(app: typer.Typer, settings: Callable[[], Settings]) -> None:
             typer.echo(f"{outcome.repo_id} {outcome.user}: {outcome.state} ({outcome.detail})")
         if not outcomes:
             typer.echo("There is no life repository in the data folder.")
+
+    @app.command()
+    def verify(
+        user: Annotated[list[str] | None, typer.Option(help="E-mail address or id.")] = None,
+        allowed_signers: Annotated[
+            Path | None,
+            typer.Option(help="Also write the keys here, for `git verify-commit`."),
+        ] = None,
+    ) -> None:
+        """Tell whether every commit was made by whom it names; ends with 1 if one was not."""
+        from growqr.operations.verify import verify_users
+
+        checked = _run(verify_users(settings(), user or [], allowed_signers))
+        for repo in checked:
+            counts = ", ".join(f"{count} {kind}" for kind, count in sorted(repo.counts.items()))
+            state = "good" if repo.good else "NOT GOOD"
+            typer.echo(f"{repo.owner} {repo.name} ({repo.repo_id}): {state}: {counts}")
+            for finding in repo.findings:
+                typer.echo(
+                    f"  {finding.sha} {finding.verdict}: names {finding.named}: {finding.subject}"
+                )
+        if not all(repo.good for repo in checked):
+            raise typer.Exit(1)
 
 
 async def _restore(

@@ -127,7 +127,7 @@ class GiteaForge(LocalForge):
 
     def _start(self, repo: RepoRef, git: pygit2.Repository) -> None:
         if reading.branch_head(git, "main") is None:
-            made = first_commit(git, repo)
+            made = first_commit(git, repo, self.sign)
             self.publish(repo, git, "main", old=None, new=made[0], objects=made)
 
     def _sync(self, repo: RepoRef) -> None:
