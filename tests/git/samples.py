@@ -5,10 +5,14 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from growqr.git.forge import Author, RepoRef
+from growqr.git.commits import CommitService
+from growqr.git.forge import Author, Change, CommitInfo, RepoRef
 
 ANYONE = Author("usr_1", "Ada", frozenset({"git.commit:**"}))
 REPO = RepoRef("rep_1", "usr_1", "grow")
+PROJECT = RepoRef("rep_2", "usr_1", "todo")
+REPOS = (REPO, PROJECT)
+"""Every repository that the tests of both forges make."""
 
 
 async def git(*args: str, cwd: Path | None = None, stdin: bytes | None = None) -> str:
@@ -39,3 +43,23 @@ async def git(*args: str, cwd: Path | None = None, stdin: bytes | None = None) -
         return output
 
     return await anyio.to_thread.run_sync(run)
+
+
+async def write(
+    commits: CommitService,
+    files: dict[str, bytes | None],
+    operation: str,
+    *,
+    branch: str = "main",
+    repo: RepoRef = REPO,
+) -> CommitInfo:
+    return await commits.commit(
+        repo,
+        actor=ANYONE,
+        kind="write",
+        scope="test",
+        what=operation,
+        changes=[Change(path, data) for path, data in files.items()],
+        operation=operation,
+        branch=branch,
+    )

@@ -1,10 +1,10 @@
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from growqr.git.capabilities import PathForbidden
 from growqr.git.commits import CommitService, MessageInvalid
-from growqr.git.embedded import EmbeddedForge
 from growqr.git.forge import (
     Author,
     BranchExists,
@@ -12,18 +12,21 @@ from growqr.git.forge import (
     Change,
     CommitInfo,
     CommitTooLarge,
+    Forge,
     HeadMoved,
     MergeConflict,
     NotUndoable,
 )
 from growqr.git.paths import PathInvalid
+from growqr.settings import GitSettings
+from tests.git.conftest import url
 from tests.git.samples import ANYONE, REPO, git
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(autouse=True)
-async def _repository(forge: EmbeddedForge) -> None:
+async def _repository(forge: Forge) -> None:
     await forge.create(REPO)
 
 
@@ -59,7 +62,7 @@ async def write(
 
 
 async def test_commit_carries_trailers_that_git_reads(
-    commits: CommitService, forge: EmbeddedForge
+    commits: CommitService, address: str, tmp_path: Path
 ) -> None:
     made = await write(commits, task_id="tsk_1", body="Because.\n--- not a patch\nActor: forged")
     assert made.subject == "remember(memory): likes tea"
@@ -73,13 +76,14 @@ async def test_commit_carries_trailers_that_git_reads(
         "Growqr-Schema": "1",
     }
     assert made.trailers == expected
-    folder = str(forge.path(REPO.id))
-    message = await git("--git-dir", folder, "log", "-1", "--format=%B", "main")
+    copy = tmp_path / "copy.git"
+    await git("clone", "--bare", url(address), str(copy))
+    message = await git("--git-dir", str(copy), "log", "-1", "--format=%B", "main")
     parsed = await git("interpret-trailers", "--parse", stdin=message.encode())
     assert dict(line.split(": ") for line in parsed.splitlines()) == expected
 
 
-async def test_same_operation_is_one_commit(commits: CommitService, forge: EmbeddedForge) -> None:
+async def test_same_operation_is_one_commit(commits: CommitService, forge: Forge) -> None:
     first = await write(commits)
     await write(commits, "memory/other.md", operation="op-2")
     again = await write(commits, content=b"black\n")
@@ -88,18 +92,15 @@ async def test_same_operation_is_one_commit(commits: CommitService, forge: Embed
 
 
 async def test_operation_is_found_by_another_process(
-    commits: CommitService, forge: EmbeddedForge
+    commits: CommitService, forge: Forge, another: Forge, settings: GitSettings
 ) -> None:
+    other = CommitService(another, settings)
     first = await write(commits)
-    other = EmbeddedForge(forge.folder, forge.settings)
-    try:
-        # Both know the branch, then each writes behind the other's back.
-        second = await write(CommitService(other, forge.settings), "b.md", operation="op-2")
-        assert await write(CommitService(other, forge.settings)) == first
-        assert await write(commits, "b.md", operation="op-2") == second
-        assert len(await forge.commits(REPO)) == 3
-    finally:
-        other.close()
+    # Both know the branch, then each writes behind the other's back.
+    second = await write(other, "b.md", operation="op-2")
+    assert await write(other) == first
+    assert await write(commits, "b.md", operation="op-2") == second
+    assert len(await forge.commits(REPO)) == 3
 
 
 async def test_no_change_returns_head(commits: CommitService) -> None:
@@ -109,7 +110,7 @@ async def test_no_change_returns_head(commits: CommitService) -> None:
 
 
 async def test_expected_head_refuses_after_another_commit(
-    commits: CommitService, forge: EmbeddedForge
+    commits: CommitService, forge: Forge
 ) -> None:
     start = await forge.head(REPO)
     first = await write(commits, expected_head=start)
@@ -119,27 +120,40 @@ async def test_expected_head_refuses_after_another_commit(
     assert await forge.head(REPO) == first.sha
 
 
-async def test_eight_writers_lose_nothing(commits: CommitService, forge: EmbeddedForge) -> None:
-    other = EmbeddedForge(forge.folder, forge.settings)
-    services = [commits, CommitService(other, forge.settings)]
-    try:
-        made = await asyncio.gather(
-            *(
-                write(services[n % 2], f"memory/{n % 8}/{n}.md", operation=f"op-{n}")
-                for n in range(40)
-            )
-        )
-    finally:
-        other.close()
-    assert len({commit.sha for commit in made}) == 40
+async def test_of_many_writers_that_expect_one_head_one_wins(
+    commits: CommitService, forge: Forge, another: Forge, settings: GitSettings
+) -> None:
+    start = await forge.head(REPO)
+    services = [commits, CommitService(another, settings)]
+    outcomes = await asyncio.gather(
+        *(
+            write(services[n % 2], f"{n}.md", operation=f"op-{n}", expected_head=start)
+            for n in range(6)
+        ),
+        return_exceptions=True,
+    )
+    won = [outcome for outcome in outcomes if isinstance(outcome, CommitInfo)]
+    lost = [outcome for outcome in outcomes if isinstance(outcome, HeadMoved)]
+    assert (len(won), len(lost)) == (1, 5)
+    assert {error.head for error in lost} == {won[0].sha} == {await forge.head(REPO)}
+
+
+async def test_sixteen_writers_lose_nothing(
+    commits: CommitService, forge: Forge, another: Forge, settings: GitSettings
+) -> None:
+    services = [commits, CommitService(another, settings)]
+    made = await asyncio.gather(
+        *(write(services[n % 2], f"memory/{n % 4}/{n}.md", operation=f"op-{n}") for n in range(16))
+    )
+    assert len({commit.sha for commit in made}) == 16
     files = await forge.tree(REPO, path="memory", recursive=True)
-    assert len([file for file in files if file.path.count("/") == 2]) == 40
-    assert len(await forge.commits(REPO, limit=100)) == 41
+    assert len([file for file in files if file.path.count("/") == 2]) == 16
+    assert len(await forge.commits(REPO, limit=100)) == 17
 
 
 @pytest.mark.parametrize("path", ["notes.md", "agents/codingx/a", "agents/repo/a", "agents/coding"])
 async def test_path_without_capability_is_refused(
-    commits: CommitService, forge: EmbeddedForge, path: str
+    commits: CommitService, forge: Forge, path: str
 ) -> None:
     actor = Author("act_1", "Coder", frozenset({"git.commit:agents/coding/**", "opencode.run"}))
     await write(commits, "agents/coding/x/main.py", actor=actor)
@@ -177,9 +191,7 @@ async def test_bad_message_parts_are_refused_and_lines_are_folded(commits: Commi
     assert len(long.subject) == 120
 
 
-async def test_branches_are_made_moved_and_kept(
-    commits: CommitService, forge: EmbeddedForge
-) -> None:
+async def test_branches_are_made_moved_and_kept(commits: CommitService, forge: Forge) -> None:
     first = await write(commits, also_branch="task/tsk_1")
     assert await forge.head(REPO, "task/tsk_1") == first.sha
     second = await write(commits, "b.md", operation="op-2", also_branch="task/tsk_1")
@@ -191,7 +203,7 @@ async def test_branches_are_made_moved_and_kept(
         await write(commits, branch="nowhere", operation="op-5")
 
 
-async def test_revert_undoes_one_commit_once(commits: CommitService, forge: EmbeddedForge) -> None:
+async def test_revert_undoes_one_commit_once(commits: CommitService, forge: Forge) -> None:
     made = await write(commits)
     await write(commits, "b.md", operation="op-2")
     undone = await commits.revert(REPO, made.sha, actor=ANYONE, operation="undo-1")
@@ -206,7 +218,7 @@ async def test_revert_undoes_one_commit_once(commits: CommitService, forge: Embe
 
 
 async def test_revert_refuses_conflicts_the_first_commit_and_strangers(
-    commits: CommitService, forge: EmbeddedForge
+    commits: CommitService, forge: Forge
 ) -> None:
     first = await write(commits)
     await write(commits, content=b"black\n", operation="op-2")
@@ -222,7 +234,7 @@ async def test_revert_refuses_conflicts_the_first_commit_and_strangers(
 
 
 async def test_merge_joins_both_sides_or_reports_the_conflict(
-    commits: CommitService, forge: EmbeddedForge
+    commits: CommitService, forge: Forge
 ) -> None:
     await forge.create_branch(REPO, "side", at="main")
     await write(commits, "side.md", branch="side")
@@ -247,9 +259,7 @@ async def test_merge_joins_both_sides_or_reports_the_conflict(
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/.git/config", "a\\b", "README.md/x"])
-async def test_bad_paths_change_nothing(
-    commits: CommitService, forge: EmbeddedForge, path: str
-) -> None:
+async def test_bad_paths_change_nothing(commits: CommitService, forge: Forge, path: str) -> None:
     head = await forge.head(REPO)
     with pytest.raises(PathInvalid):
         await write(commits, path)

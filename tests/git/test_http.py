@@ -1,35 +1,22 @@
-import asyncio
 import base64
 import gzip
 import os
-import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 
-from growqr.errors import Unauthenticated
-from growqr.git.backend import Backend
 from growqr.git.commits import CommitService
-from growqr.git.embedded import EmbeddedForge
-from growqr.git.forge import Change
+from growqr.git.forge import Change, Forge
+from growqr.git.hosting import Hosting
 from growqr.git.http import GitHttp
-from growqr.git.tokens import Scope
 from growqr.settings import GitSettings
+from tests.git.conftest import authenticate, url
 from tests.git.samples import ANYONE, REPO, git
 
 pytestmark = pytest.mark.anyio
-
-
-async def authenticate(repo_id: str, token: str) -> Scope | None:
-    known: dict[str, Scope] = {"reader": "read", "writer": "write", "strange": "write"}
-    if token not in known:
-        raise Unauthenticated("no such token")
-    return known[token] if repo_id in (REPO.id, "rep_gone") and token != "strange" else None
 
 
 @pytest.fixture
@@ -38,42 +25,9 @@ def settings() -> GitSettings:
 
 
 @pytest.fixture
-def free_port() -> Iterator[socket.socket]:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        yield listening
-
-
-@asynccontextmanager
-async def serving(app: GitHttp, listening: socket.socket) -> AsyncIterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-    running = asyncio.ensure_future(server.serve([listening]))
-    try:
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await running
-
-
-@pytest.fixture
-async def address(
-    forge: EmbeddedForge, settings: GitSettings, free_port: socket.socket
-) -> AsyncIterator[str]:
-    await forge.create(REPO)
-    async with serving(
-        GitHttp(Backend(forge.folder), settings, authenticate), free_port
-    ) as address:
-        yield address
-
-
-@pytest.fixture
 async def client(address: str) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=f"http://{address}", trust_env=False) as client:
         yield client
-
-
-def url(address: str, token: str = "writer", repo_id: str = REPO.id) -> str:
-    return f"http://grow:{token}@{address}/git/{repo_id}/grow.git"
 
 
 def basic(token: str) -> dict[str, str]:
@@ -81,7 +35,7 @@ def basic(token: str) -> dict[str, str]:
 
 
 async def test_clone_push_and_see_the_other_sides_commits(
-    address: str, forge: EmbeddedForge, commits: CommitService, tmp_path: Path
+    address: str, forge: Forge, commits: CommitService, tmp_path: Path
 ) -> None:
     copy = tmp_path / "copy"
     await git("clone", url(address), str(copy))
@@ -105,12 +59,12 @@ async def test_clone_push_and_see_the_other_sides_commits(
     )
     await git("pull", "origin", "main", cwd=copy)
     assert (copy / "memory/x.md").read_text() == "agent\n"
-    fsck = await git("--git-dir", str(forge.path(REPO.id)), "fsck", "--strict", "--no-dangling")
+    fsck = await git("fsck", "--strict", "--no-dangling", cwd=copy)
     assert "error" not in fsck
 
 
 async def test_rewriting_or_deleting_history_is_refused(
-    address: str, forge: EmbeddedForge, tmp_path: Path
+    address: str, forge: Forge, tmp_path: Path
 ) -> None:
     copy = tmp_path / "copy"
     await git("clone", url(address), str(copy))
@@ -124,12 +78,12 @@ async def test_rewriting_or_deleting_history_is_refused(
 
 
 async def test_pushes_that_are_too_large_or_malicious_are_refused(
-    address: str, forge: EmbeddedForge, tmp_path: Path
+    address: str, forge: Forge, tmp_path: Path
 ) -> None:
     copy = tmp_path / "copy"
     await git("clone", url(address), str(copy))
     head = await forge.head(REPO)
-    (copy / "big.bin").write_bytes(os.urandom(400_000))
+    (copy / "big.bin").write_bytes(os.urandom(1_400_000))
     await git("add", ".", cwd=copy)
     await git("commit", "-m", "Too much", cwd=copy)
     with pytest.raises(subprocess.CalledProcessError):
@@ -145,9 +99,7 @@ async def test_pushes_that_are_too_large_or_malicious_are_refused(
     assert await forge.head(REPO) == head
 
 
-async def test_a_reader_may_clone_but_not_push(
-    address: str, forge: EmbeddedForge, tmp_path: Path
-) -> None:
+async def test_a_reader_may_clone_but_not_push(address: str, forge: Forge, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     await git("clone", url(address, "reader"), str(copy))
     await git("commit", "--allow-empty", "-m", "Mine", cwd=copy)
@@ -215,10 +167,11 @@ async def test_requests_that_are_not_git_are_refused(client: httpx.AsyncClient) 
 
 
 async def test_a_client_that_leaves_takes_git_with_it(
-    forge: EmbeddedForge, settings: GitSettings
+    hosting: Hosting, settings: GitSettings
 ) -> None:
+    forge = hosting.forge
     await forge.create(REPO)
-    app = GitHttp(Backend(forge.folder), settings, authenticate)
+    app = GitHttp(hosting.transport, settings, authenticate)
     scope = {
         "type": "http",
         "method": "POST",
