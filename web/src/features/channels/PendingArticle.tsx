@@ -1,8 +1,11 @@
-import { Button } from '@/components/ui/Button';
-import { Markdown } from '@/components/ui/Markdown';
-import type { Pending } from '@/lib/live/state';
+import { Link } from "@tanstack/react-router";
 
-import { MessageFrame } from './MessageFrame';
+import { Button } from "@/components/ui/Button";
+import { Markdown } from "@/components/ui/Markdown";
+import { paths } from "@/config/paths";
+import type { Pending } from "@/lib/live/state";
+
+import { MessageFrame } from "./MessageFrame";
 
 interface Props {
   pending: Pending;
@@ -12,8 +15,13 @@ interface Props {
 }
 
 /** A message of mine on its way, or one that did not arrive. */
-export function PendingArticle({ pending, continued, onRetry, onDiscard }: Props) {
-  const failed = pending.status === 'failed';
+export function PendingArticle({
+  pending,
+  continued,
+  onRetry,
+  onDiscard,
+}: Props) {
+  const failed = pending.status === "failed";
   return (
     <MessageFrame
       author={pending.author}
@@ -24,12 +32,27 @@ export function PendingArticle({ pending, continued, onRetry, onDiscard }: Props
     >
       <Markdown text={pending.text} />
       {failed && (
-        <div role="alert" className="mt-2 flex flex-wrap items-center gap-2 text-sm text-danger">
+        <div
+          role="alert"
+          className="mt-2 flex flex-wrap items-center gap-2 text-sm text-danger"
+        >
           <span>Not sent. {pending.error}</span>
+          {pending.needsPlan === true && (
+            <Link
+              to={paths.settings}
+              className="font-medium underline underline-offset-2"
+            >
+              See your plan
+            </Link>
+          )}
           <Button size="small" onClick={() => onRetry(pending)}>
             Try again
           </Button>
-          <Button size="small" variant="ghost" onClick={() => onDiscard(pending)}>
+          <Button
+            size="small"
+            variant="ghost"
+            onClick={() => onDiscard(pending)}
+          >
             Discard
           </Button>
         </div>
