@@ -1,34 +1,34 @@
 /** The API's objects under the names that the app uses; generated from its OpenAPI document. */
-import type { components } from "./schema";
+import type { components } from './schema';
 
-type Schemas = components["schemas"];
+type Schemas = components['schemas'];
 
-export type User = Schemas["UserOut"];
+export type User = Schemas['UserOut'];
 /** What register, login and refresh answer. */
-export type SessionGrant = Schemas["LoginOut"];
-export type Actor = Schemas["ActorOut"];
-export type Channel = Schemas["ChannelOut"];
+export type SessionGrant = Schemas['LoginOut'];
+export type Actor = Schemas['ActorOut'];
+export type Channel = Schemas['ChannelOut'];
 /** Fields with a default are optional in the schema; answers always have them. */
-export type ChannelMessage = Schemas["ChannelMessage"] & {
+export type ChannelMessage = Schemas['ChannelMessage'] & {
   at: string;
   metadata: Record<string, unknown>;
 };
-export type Role = ChannelMessage["role"];
-export type Task = Schemas["Task"] & { created_at: string; updated_at: string };
-export type TaskStatus = NonNullable<Task["status"]>;
-export type Quest = Schemas["QuestOut"];
-export type QuestRun = Schemas["QuestRunOut"];
-export type MemoryFile = Schemas["MemoryFileOut"];
-export type MemoryContent = Schemas["MemoryContentOut"];
-export type MemoryHit = Schemas["HitOut"];
-export type Commit = Schemas["CommitOut"];
-export type Repo = Schemas["RepoOut"];
-export type GitToken = Schemas["TokenOut"];
-export type Subscription = Schemas["SubscriptionOut"];
-export type Plan = Schemas["PlanOut"];
-export type Usage = Schemas["UsageOut"];
-export type AppConfig = Schemas["ConfigOut"];
-export type MessagePosted = Schemas["MessagePosted"];
+export type Role = ChannelMessage['role'];
+export type Task = Schemas['Task'] & { created_at: string; updated_at: string };
+export type TaskStatus = NonNullable<Task['status']>;
+export type Quest = Schemas['QuestOut'];
+export type QuestRun = Schemas['QuestRunOut'];
+export type MemoryFile = Schemas['MemoryFileOut'];
+export type MemoryContent = Schemas['MemoryContentOut'];
+export type MemoryHit = Schemas['HitOut'];
+export type Commit = Schemas['CommitOut'];
+export type Repo = Schemas['RepoOut'];
+export type GitToken = Schemas['TokenOut'];
+export type Subscription = Schemas['SubscriptionOut'];
+export type Plan = Schemas['PlanOut'];
+export type Usage = Schemas['UsageOut'];
+export type AppConfig = Schemas['ConfigOut'];
+export type MessagePosted = Schemas['MessagePosted'];
 
 export interface Page<T> {
   items: T[];

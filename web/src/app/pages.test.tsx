@@ -1,251 +1,228 @@
-import { screen, waitFor, within } from "@testing-library/react";
-import { describe, expect, it } from "vitest";
+import { screen, waitFor, within } from '@testing-library/react';
+import { describe, expect, it } from 'vitest';
 
-import { event, json, problem } from "@/testing/fakeServer";
-import { platform, renderApp } from "@/testing/renderApp";
+import { event, json, problem } from '@/testing/fakeServer';
+import { platform, renderApp } from '@/testing/renderApp';
 
 const page = (items: unknown[]) => () => json({ items, next_cursor: null });
 
 const QUEST = {
-  key: "weekly-review",
-  title: "Weekly review",
-  description: "Look back.",
-  steps: [{ title: "What went well" }, { title: "Write it" }],
+  key: 'weekly-review',
+  title: 'Weekly review',
+  description: 'Look back.',
+  steps: [{ title: 'What went well' }, { title: 'Write it' }],
 };
 
 const RUN = {
-  id: "run_1",
-  quest_key: "weekly-review",
-  status: "waiting",
+  id: 'run_1',
+  quest_key: 'weekly-review',
+  status: 'waiting',
   step: 1,
   steps: [
-    { title: "What went well", status: "completed" },
-    { title: "Write it", status: "waiting" },
+    { title: 'What went well', status: 'completed' },
+    { title: 'Write it', status: 'waiting' },
   ],
 };
 
-describe("quests", () => {
-  it("starts one and goes to where it asks", async () => {
+describe('quests', () => {
+  it('starts one and goes to where it asks', async () => {
     const server = platform()
-      .on("GET /quests", page([QUEST]))
-      .on("GET /quests/runs", page([]))
-      .on("POST /quests/weekly-review/start", () => json(RUN, 201));
-    const { user } = renderApp("/app/quests");
-    const card = await screen.findByRole("article", { name: "Weekly review" });
-    expect(within(card).getByText("2 steps")).toBeVisible();
-    await user.click(within(card).getByRole("button", { name: "Start" }));
-    await screen.findByRole("textbox", { name: "Message #quest" });
-    const [asked] = server.asked("POST /quests/weekly-review/start");
-    expect(asked?.headers.get("Idempotency-Key")).toMatch(/^web_/);
+      .on('GET /quests', page([QUEST]))
+      .on('GET /quests/runs', page([]))
+      .on('POST /quests/weekly-review/start', () => json(RUN, 201));
+    const { user } = renderApp('/app/quests');
+    const card = await screen.findByRole('article', { name: 'Weekly review' });
+    expect(within(card).getByText('2 steps')).toBeVisible();
+    await user.click(within(card).getByRole('button', { name: 'Start' }));
+    await screen.findByRole('textbox', { name: 'Message #quest' });
+    const [asked] = server.asked('POST /quests/weekly-review/start');
+    expect(asked?.headers.get('Idempotency-Key')).toMatch(/^web_/);
   });
 
-  it("shows how far a run is, also after an event", async () => {
+  it('shows how far a run is, also after an event', async () => {
     const server = platform()
-      .on("GET /quests", page([QUEST]))
-      .on("GET /quests/runs", page([RUN]));
-    renderApp("/app/quests");
-    const run = await screen.findByRole("region", {
-      name: "Run of Weekly review",
+      .on('GET /quests', page([QUEST]))
+      .on('GET /quests/runs', page([RUN]));
+    renderApp('/app/quests');
+    const run = await screen.findByRole('region', {
+      name: 'Run of Weekly review',
     });
-    expect(within(run).getByText("waiting for your answer")).toBeVisible();
-    server.on("GET /quests/runs", page([{ ...RUN, status: "completed" }]));
+    expect(within(run).getByText('waiting for your answer')).toBeVisible();
+    server.on('GET /quests/runs', page([{ ...RUN, status: 'completed' }]));
     await waitFor(() => expect(server.streams).toHaveLength(1));
-    server.streams[0]?.send(event(2, "quest.completed"));
-    expect(await within(run).findByText("completed")).toBeVisible();
+    server.streams[0]?.send(event(2, 'quest.completed'));
+    expect(await within(run).findByText('completed')).toBeVisible();
   });
 
-  it("says why none could be started", async () => {
+  it('says why none could be started', async () => {
     platform()
-      .on("GET /quests", page([QUEST]))
-      .on("GET /quests/runs", page([]))
-      .on("POST /quests/weekly-review/start", () =>
-        problem(402, "entitlement_required", "No plan."),
+      .on('GET /quests', page([QUEST]))
+      .on('GET /quests/runs', page([]))
+      .on('POST /quests/weekly-review/start', () =>
+        problem(402, 'entitlement_required', 'No plan.'),
       );
-    const { user } = renderApp("/app/quests");
-    await user.click(await screen.findByRole("button", { name: "Start" }));
-    expect(await screen.findByRole("alert")).toHaveTextContent("No plan.");
+    const { user } = renderApp('/app/quests');
+    await user.click(await screen.findByRole('button', { name: 'Start' }));
+    expect(await screen.findByRole('alert')).toHaveTextContent('No plan.');
   });
 });
 
-const FILE = { path: "memory/tea.md", title: "Tea", size: 20 };
+const FILE = { path: 'memory/tea.md', title: 'Tea', size: 20 };
 const COMMIT = {
-  sha: "abcdef0123456789",
-  parents: ["0"],
-  author: "grow",
-  at: "2026-05-01T10:00:00Z",
-  subject: "remember(memory): tea",
-  body: "",
+  sha: 'abcdef0123456789',
+  parents: ['0'],
+  author: 'grow',
+  at: '2026-05-01T10:00:00Z',
+  subject: 'remember(memory): tea',
+  body: '',
   trailers: {},
-  paths: ["memory/tea.md"],
+  paths: ['memory/tea.md'],
 };
 
-describe("memory", () => {
-  it("opens a file and undoes a change after asking", async () => {
+describe('memory', () => {
+  it('opens a file and undoes a change after asking', async () => {
     const server = platform()
-      .on("GET /memory", page([FILE]))
+      .on('GET /memory', page([FILE]))
       .on(
-        "GET /memory/history",
-        page([COMMIT, { ...COMMIT, sha: "1", subject: "init", parents: [] }]),
+        'GET /memory/history',
+        page([COMMIT, { ...COMMIT, sha: '1', subject: 'init', parents: [] }]),
       )
-      .on("GET /memory/file", () =>
-        json({ ...FILE, content: "# Tea\n\nGreen.", reason: "You said so." }),
+      .on('GET /memory/file', () =>
+        json({ ...FILE, content: '# Tea\n\nGreen.', reason: 'You said so.' }),
       )
-      .on("POST /memory/revert", () => json(COMMIT, 201));
-    const { user, router } = renderApp("/app/memory");
-    await user.click(await screen.findByRole("button", { name: "Tea" }));
-    const file = await screen.findByRole("article", { name: "memory/tea.md" });
-    expect(
-      await within(file).findByRole("heading", { name: "Tea" }),
-    ).toBeVisible();
-    expect(within(file).getByText("You said so.")).toBeVisible();
-    expect(router.state.location.search).toEqual({ path: "memory/tea.md" });
+      .on('POST /memory/revert', () => json(COMMIT, 201));
+    const { user, router } = renderApp('/app/memory');
+    await user.click(await screen.findByRole('button', { name: 'Tea' }));
+    const file = await screen.findByRole('article', { name: 'memory/tea.md' });
+    expect(await within(file).findByRole('heading', { name: 'Tea' })).toBeVisible();
+    expect(within(file).getByText('You said so.')).toBeVisible();
+    expect(router.state.location.search).toEqual({ path: 'memory/tea.md' });
 
-    expect(
-      screen.queryByRole("button", { name: "Undo init" }),
-    ).not.toBeInTheDocument();
-    await user.click(
-      await screen.findByRole("button", { name: "Undo remember(memory): tea" }),
-    );
-    expect(server.asked("POST /memory/revert")).toEqual([]);
-    await user.click(screen.getByRole("button", { name: "Undo change" }));
-    await waitFor(() =>
-      expect(screen.queryByRole("dialog")).not.toBeInTheDocument(),
-    );
-    expect(server.asked("POST /memory/revert")[0]?.body).toEqual({
+    expect(screen.queryByRole('button', { name: 'Undo init' })).not.toBeInTheDocument();
+    await user.click(await screen.findByRole('button', { name: 'Undo remember(memory): tea' }));
+    expect(server.asked('POST /memory/revert')).toEqual([]);
+    await user.click(screen.getByRole('button', { name: 'Undo change' }));
+    await waitFor(() => expect(screen.queryByRole('dialog')).not.toBeInTheDocument());
+    expect(server.asked('POST /memory/revert')[0]?.body).toEqual({
       sha: COMMIT.sha,
     });
   });
 
-  it("shows new files when the agent commits", async () => {
-    const server = platform()
-      .on("GET /memory", page([]))
-      .on("GET /memory/history", page([]));
-    renderApp("/app/memory");
-    expect(await screen.findByText("Nothing remembered yet")).toBeVisible();
-    server.on("GET /memory", page([FILE]));
+  it('shows new files when the agent commits', async () => {
+    const server = platform().on('GET /memory', page([])).on('GET /memory/history', page([]));
+    renderApp('/app/memory');
+    expect(await screen.findByText('Nothing remembered yet')).toBeVisible();
+    server.on('GET /memory', page([FILE]));
     await waitFor(() => expect(server.streams).toHaveLength(1));
-    server.streams[0]?.send(
-      event(2, "memory.committed", { data: { sha: "a", paths: [] } }),
-    );
-    expect(await screen.findByRole("button", { name: "Tea" })).toBeVisible();
+    server.streams[0]?.send(event(2, 'memory.committed', { data: { sha: 'a', paths: [] } }));
+    expect(await screen.findByRole('button', { name: 'Tea' })).toBeVisible();
   });
 
-  it("keeps the dialog open when a change can’t be undone", async () => {
+  it('keeps the dialog open when a change can’t be undone', async () => {
     platform()
-      .on("GET /memory", page([FILE]))
-      .on("GET /memory/history", page([COMMIT]))
-      .on("POST /memory/revert", () =>
-        problem(409, "merge_conflict", "Changed since then."),
-      );
-    const { user } = renderApp("/app/memory");
-    await user.click(await screen.findByRole("button", { name: /^Undo/ }));
-    await user.click(screen.getByRole("button", { name: "Undo change" }));
-    const dialog = screen.getByRole("dialog", { name: "Undo this change?" });
-    expect(await within(dialog).findByRole("alert")).toHaveTextContent(
-      "Changed since then.",
-    );
+      .on('GET /memory', page([FILE]))
+      .on('GET /memory/history', page([COMMIT]))
+      .on('POST /memory/revert', () => problem(409, 'merge_conflict', 'Changed since then.'));
+    const { user } = renderApp('/app/memory');
+    await user.click(await screen.findByRole('button', { name: /^Undo/ }));
+    await user.click(screen.getByRole('button', { name: 'Undo change' }));
+    const dialog = screen.getByRole('dialog', { name: 'Undo this change?' });
+    expect(await within(dialog).findByRole('alert')).toHaveTextContent('Changed since then.');
   });
 
-  it("finds by words", async () => {
+  it('finds by words', async () => {
     platform()
-      .on("GET /memory", page([FILE]))
-      .on("GET /memory/history", page([]))
-      .on("GET /memory/search", ({ url }) =>
+      .on('GET /memory', page([FILE]))
+      .on('GET /memory/history', page([]))
+      .on('GET /memory/search', ({ url }) =>
         json({
           items: [
             {
               ...FILE,
-              snippet: `about ${url.searchParams.get("q") ?? ""}`,
+              snippet: `about ${url.searchParams.get('q') ?? ''}`,
               score: 1,
             },
           ],
         }),
       );
-    const { user } = renderApp("/app/memory");
-    await user.type(
-      await screen.findByRole("searchbox", { name: "Search files" }),
-      "green",
-    );
-    expect(await screen.findByText("about green")).toBeVisible();
+    const { user } = renderApp('/app/memory');
+    await user.type(await screen.findByRole('searchbox', { name: 'Search files' }), 'green');
+    expect(await screen.findByText('about green')).toBeVisible();
   });
 });
 
-describe("settings", () => {
-  it("tells billing and model, and makes a token for git clone", async () => {
+describe('settings', () => {
+  it('tells billing and model, and makes a token for git clone', async () => {
     const server = platform()
-      .on("GET /billing/subscription", () =>
+      .on('GET /billing/subscription', () =>
         json({
-          plan: "self-hosted",
-          status: "active",
-          provider: "none",
+          plan: 'self-hosted',
+          status: 'active',
+          provider: 'none',
           entitled: true,
-          reason: "",
+          reason: '',
         }),
       )
-      .on("GET /git/repos/rep_1", () =>
-        json({ id: "rep_1", clone_url: "http://test/grow.git" }),
-      )
-      .on("POST /git/repos/rep_1/tokens", () =>
+      .on('GET /git/repos/rep_1', () => json({ id: 'rep_1', clone_url: 'http://test/grow.git' }))
+      .on('POST /git/repos/rep_1/tokens', () =>
         json({
-          token: "grt_x",
-          username: "grow",
-          scope: "read",
-          expires_at: "2026-06-01T00:00:00Z",
+          token: 'grt_x',
+          username: 'grow',
+          scope: 'read',
+          expires_at: '2026-06-01T00:00:00Z',
         }),
       );
-    const { user } = renderApp("/app/settings");
-    expect(await screen.findByText("Self-hosted, no billing.")).toBeVisible();
-    expect(
-      await screen.findByText("git clone http://test/grow.git"),
-    ).toBeVisible();
+    const { user } = renderApp('/app/settings');
+    expect(await screen.findByText('Self-hosted, no billing.')).toBeVisible();
+    expect(await screen.findByText('git clone http://test/grow.git')).toBeVisible();
     expect(screen.getAllByText(/offline model/i)).not.toEqual([]);
-    await user.click(screen.getByRole("button", { name: "Create read token" }));
-    expect(await screen.findByText("grt_x")).toBeVisible();
-    expect(server.asked("POST /git/repos/rep_1/tokens")[0]?.body).toEqual({
-      scope: "read",
+    await user.click(screen.getByRole('button', { name: 'Create read token' }));
+    expect(await screen.findByText('grt_x')).toBeVisible();
+    expect(server.asked('POST /git/repos/rep_1/tokens')[0]?.body).toEqual({
+      scope: 'read',
     });
   });
 
-  it("sells plans, and shows today’s use against the limit", async () => {
+  it('sells plans, and shows today’s use against the limit', async () => {
     const plan = {
-      description: "",
+      description: '',
       trial_days: 0,
       model_tokens_per_day: null,
       agents: null,
     };
     const server = platform()
-      .on("GET /billing/subscription", () =>
+      .on('GET /billing/subscription', () =>
         json({
-          plan: "none",
-          status: "none",
-          provider: "stripe",
+          plan: 'none',
+          status: 'none',
+          provider: 'stripe',
           entitled: false,
-          reason: "Choose a plan.",
+          reason: 'Choose a plan.',
         }),
       )
-      .on("GET /billing/plans", () =>
+      .on('GET /billing/plans', () =>
         json([
           {
             ...plan,
-            key: "plus",
-            name: "Plus",
-            display_price: "€9",
+            key: 'plus',
+            name: 'Plus',
+            display_price: '€9',
             messages_per_day: 100,
           },
           {
             ...plan,
-            key: "pro",
-            name: "Pro",
-            display_price: "€29",
+            key: 'pro',
+            name: 'Pro',
+            display_price: '€29',
             messages_per_day: null,
           },
         ]),
       )
-      .on("GET /billing/usage", () =>
+      .on('GET /billing/usage', () =>
         json({
           days: [
             {
-              day: "2026-05-01",
+              day: '2026-05-01',
               messages: 40,
               model_tokens: 1200,
               workspace_seconds: 0,
@@ -255,81 +232,67 @@ describe("settings", () => {
           model_tokens_per_day: null,
         }),
       )
-      .on("POST /billing/checkout", () =>
-        problem(503, "billing.unavailable", "Stripe is away."),
-      )
-      .on("GET /git/repos/rep_1", () =>
-        json({ id: "rep_1", clone_url: "http://test/grow.git" }),
-      );
-    const { user } = renderApp("/app/settings");
-    expect(await screen.findByText("Choose a plan.")).toBeVisible();
-    expect(await screen.findByText("40 of 100 messages today")).toBeVisible();
-    expect(screen.getByRole("cell", { name: "1,200" })).toBeVisible();
-    await user.click(await screen.findByRole("button", { name: "Choose Pro" }));
-    expect(await screen.findByText("Stripe is away.")).toBeVisible();
-    expect(server.asked("POST /billing/checkout")[0]?.body).toEqual({
-      plan: "pro",
+      .on('POST /billing/checkout', () => problem(503, 'billing.unavailable', 'Stripe is away.'))
+      .on('GET /git/repos/rep_1', () => json({ id: 'rep_1', clone_url: 'http://test/grow.git' }));
+    const { user } = renderApp('/app/settings');
+    expect(await screen.findByText('Choose a plan.')).toBeVisible();
+    expect(await screen.findByText('40 of 100 messages today')).toBeVisible();
+    expect(screen.getByRole('cell', { name: '1,200' })).toBeVisible();
+    await user.click(await screen.findByRole('button', { name: 'Choose Pro' }));
+    expect(await screen.findByText('Stripe is away.')).toBeVisible();
+    expect(server.asked('POST /billing/checkout')[0]?.body).toEqual({
+      plan: 'pro',
     });
   });
 
-  it("changes the plan of those who have one", async () => {
-    let current = "plus";
+  it('changes the plan of those who have one', async () => {
+    let current = 'plus';
     const plan = {
-      description: "",
+      description: '',
       trial_days: 0,
       messages_per_day: 3,
       model_tokens_per_day: null,
     };
     const server = platform()
-      .on("GET /billing/subscription", () =>
+      .on('GET /billing/subscription', () =>
         json({
           plan: current,
-          status: "active",
-          provider: "stripe",
+          status: 'active',
+          provider: 'stripe',
           entitled: true,
-          reason: "Active.",
+          reason: 'Active.',
         }),
       )
-      .on("GET /billing/plans", () =>
+      .on('GET /billing/plans', () =>
         json(
-          ["plus", "pro"].map((key) => ({
+          ['plus', 'pro'].map((key) => ({
             ...plan,
             key,
             name: key,
-            display_price: "",
-            agents: ["grow"],
+            display_price: '',
+            agents: ['grow'],
           })),
         ),
       )
-      .on("GET /billing/usage", () =>
+      .on('GET /billing/usage', () =>
         json({ days: [], messages_per_day: null, model_tokens_per_day: null }),
       )
-      .on("POST /billing/plan", ({ body }) => {
+      .on('POST /billing/plan', ({ body }) => {
         current = (body as { plan: string }).plan;
         return json({});
       });
-    const { user } = renderApp("/app/settings");
-    await user.click(
-      await screen.findByRole("button", { name: "Change to pro" }),
-    );
-    expect(
-      await screen.findByRole("button", { name: "Change to plus" }),
-    ).toBeVisible();
-    expect(server.asked("POST /billing/plan")).toHaveLength(1);
+    const { user } = renderApp('/app/settings');
+    await user.click(await screen.findByRole('button', { name: 'Change to pro' }));
+    expect(await screen.findByRole('button', { name: 'Change to plus' })).toBeVisible();
+    expect(server.asked('POST /billing/plan')).toHaveLength(1);
   });
 
-  it("shows what could not be loaded without hiding the rest", async () => {
+  it('shows what could not be loaded without hiding the rest', async () => {
     platform()
-      .on("GET /billing/subscription", () =>
-        problem(503, "unavailable", "Billing is away."),
-      )
-      .on("GET /git/repos/rep_1", () =>
-        json({ id: "rep_1", clone_url: "http://test/grow.git" }),
-      );
-    renderApp("/app/settings");
-    expect(await screen.findByText("Billing is away.")).toBeVisible();
-    expect(
-      await screen.findByText("git clone http://test/grow.git"),
-    ).toBeVisible();
+      .on('GET /billing/subscription', () => problem(503, 'unavailable', 'Billing is away.'))
+      .on('GET /git/repos/rep_1', () => json({ id: 'rep_1', clone_url: 'http://test/grow.git' }));
+    renderApp('/app/settings');
+    expect(await screen.findByText('Billing is away.')).toBeVisible();
+    expect(await screen.findByText('git clone http://test/grow.git')).toBeVisible();
   });
 });

@@ -1,11 +1,11 @@
-import { Link } from "@tanstack/react-router";
+import { Link } from '@tanstack/react-router';
 
-import { Button } from "@/components/ui/Button";
-import { Markdown } from "@/components/ui/Markdown";
-import { paths } from "@/config/paths";
-import type { Pending } from "@/lib/live/state";
+import { Button } from '@/components/ui/Button';
+import { Markdown } from '@/components/ui/Markdown';
+import { paths } from '@/config/paths';
+import type { Pending } from '@/lib/live/state';
 
-import { MessageFrame } from "./MessageFrame";
+import { MessageFrame } from './MessageFrame';
 
 interface Props {
   pending: Pending;
@@ -15,13 +15,8 @@ interface Props {
 }
 
 /** A message of mine on its way, or one that did not arrive. */
-export function PendingArticle({
-  pending,
-  continued,
-  onRetry,
-  onDiscard,
-}: Props) {
-  const failed = pending.status === "failed";
+export function PendingArticle({ pending, continued, onRetry, onDiscard }: Props) {
+  const failed = pending.status === 'failed';
   return (
     <MessageFrame
       author={pending.author}
@@ -32,27 +27,17 @@ export function PendingArticle({
     >
       <Markdown text={pending.text} />
       {failed && (
-        <div
-          role="alert"
-          className="mt-2 flex flex-wrap items-center gap-2 text-sm text-danger"
-        >
+        <div role="alert" className="mt-2 flex flex-wrap items-center gap-2 text-sm text-danger">
           <span>Not sent. {pending.error}</span>
           {pending.needsPlan === true && (
-            <Link
-              to={paths.settings}
-              className="font-medium underline underline-offset-2"
-            >
+            <Link to={paths.settings} className="font-medium underline underline-offset-2">
               See your plan
             </Link>
           )}
           <Button size="small" onClick={() => onRetry(pending)}>
             Try again
           </Button>
-          <Button
-            size="small"
-            variant="ghost"
-            onClick={() => onDiscard(pending)}
-          >
+          <Button size="small" variant="ghost" onClick={() => onDiscard(pending)}>
             Discard
           </Button>
         </div>

@@ -1,13 +1,13 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 
-import { useApi } from "@/api/ApiContext";
-import { ApiError, describe } from "@/api/problem";
-import { subscriptionQuery } from "@/api/queries";
-import type { Actor } from "@/api/types";
-import { Button } from "@/components/ui/Button";
-import { Notice } from "@/components/ui/Notice";
-import { paths } from "@/config/paths";
+import { useApi } from '@/api/ApiContext';
+import { ApiError, describe } from '@/api/problem';
+import { subscriptionQuery } from '@/api/queries';
+import type { Actor } from '@/api/types';
+import { Button } from '@/components/ui/Button';
+import { Notice } from '@/components/ui/Notice';
+import { paths } from '@/config/paths';
 
 /** Says that an agent rests, and wakes it; its `agent.status` event takes the notice away. */
 export function StoppedNotice({ actorId }: { actorId: string }) {
@@ -16,32 +16,23 @@ export function StoppedNotice({ actorId }: { actorId: string }) {
     mutationFn: () => api.post<Actor>(`/actors/${actorId}/start`),
   });
   const { data: subscription } = useQuery(subscriptionQuery(api));
-  if (subscription?.entitled === false)
-    return <PlanNotice reason={subscription.reason} />;
-  const needsPlan =
-    start.error instanceof ApiError && start.error.status === 402;
+  if (subscription?.entitled === false) return <PlanNotice reason={subscription.reason} />;
+  const needsPlan = start.error instanceof ApiError && start.error.status === 402;
   return (
     <div className="mx-auto w-full max-w-3xl px-3 pb-2 md:px-5">
       <Notice
-        tone={start.error === null ? "warning" : "danger"}
+        tone={start.error === null ? 'warning' : 'danger'}
         action={
-          <Button
-            size="small"
-            busy={start.isPending}
-            onClick={() => start.mutate()}
-          >
+          <Button size="small" busy={start.isPending} onClick={() => start.mutate()}>
             Start agent
           </Button>
         }
       >
         {start.error === null
-          ? "This agent is stopped. It takes no messages until it is started."
-          : describe(start.error)}{" "}
+          ? 'This agent is stopped. It takes no messages until it is started.'
+          : describe(start.error)}{' '}
         {needsPlan && (
-          <Link
-            to={paths.settings}
-            className="font-medium underline underline-offset-2"
-          >
+          <Link to={paths.settings} className="font-medium underline underline-offset-2">
             See your plan
           </Link>
         )}
@@ -55,11 +46,8 @@ function PlanNotice({ reason }: { reason: string }) {
   return (
     <div className="mx-auto w-full max-w-3xl px-3 pb-2 md:px-5">
       <Notice tone="warning">
-        {reason} You can read everything meanwhile.{" "}
-        <Link
-          to={paths.settings}
-          className="font-medium underline underline-offset-2"
-        >
+        {reason} You can read everything meanwhile.{' '}
+        <Link to={paths.settings} className="font-medium underline underline-offset-2">
           See your plan
         </Link>
       </Notice>

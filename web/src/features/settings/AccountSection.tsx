@@ -1,9 +1,9 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery } from '@tanstack/react-query';
 
-import { useApi, useSession } from "@/api/ApiContext";
-import { configQuery } from "@/api/queries";
+import { useApi, useSession } from '@/api/ApiContext';
+import { configQuery } from '@/api/queries';
 
-import { Card } from "./Card";
+import { Card } from './Card';
 
 export function AccountSection() {
   const api = useApi();
@@ -12,13 +12,10 @@ export function AccountSection() {
   return (
     <Card title="Account">
       <p>
-        {session?.user.name}{" "}
-        <span className="text-ink-soft">{session?.user.email}</span>
+        {session?.user.name} <span className="text-ink-soft">{session?.user.email}</span>
       </p>
       {config !== undefined && (
-        <p className="mt-1 text-[13px] text-ink-faint">
-          GrowQR {config.version}
-        </p>
+        <p className="mt-1 text-[13px] text-ink-faint">GrowQR {config.version}</p>
       )}
     </Card>
   );

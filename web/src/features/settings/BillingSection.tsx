@@ -1,17 +1,17 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery } from '@tanstack/react-query';
 
-import { useApi } from "@/api/ApiContext";
-import { describe } from "@/api/problem";
-import { subscriptionQuery } from "@/api/queries";
-import type { Subscription } from "@/api/types";
-import { Badge } from "@/components/ui/Badge";
-import { Button } from "@/components/ui/Button";
-import { Notice } from "@/components/ui/Notice";
-import { Skeleton } from "@/components/ui/Skeleton";
+import { useApi } from '@/api/ApiContext';
+import { describe } from '@/api/problem';
+import { subscriptionQuery } from '@/api/queries';
+import type { Subscription } from '@/api/types';
+import { Badge } from '@/components/ui/Badge';
+import { Button } from '@/components/ui/Button';
+import { Notice } from '@/components/ui/Notice';
+import { Skeleton } from '@/components/ui/Skeleton';
 
-import { usePortal } from "./api";
-import { Card } from "./Card";
-import { PlanList } from "./PlanList";
+import { usePortal } from './api';
+import { Card } from './Card';
+import { PlanList } from './PlanList';
 
 /** What the user pays for, and the ways to change it. */
 export function BillingSection() {
@@ -20,20 +20,14 @@ export function BillingSection() {
   return (
     <Card title="Billing">
       {error !== null && <Notice tone="danger">{describe(error)}</Notice>}
-      {data === undefined && error === null && (
-        <Skeleton lines={1} label="Loading billing" />
-      )}
-      {data?.provider === "none" && (
+      {data === undefined && error === null && <Skeleton lines={1} label="Loading billing" />}
+      {data?.provider === 'none' && (
         <p className="text-ink-soft">
-          <strong className="font-medium text-ink">
-            Self-hosted, no billing.
-          </strong>{" "}
-          Your agents may always run on this server.
+          <strong className="font-medium text-ink">Self-hosted, no billing.</strong> Your agents may
+          always run on this server.
         </p>
       )}
-      {data !== undefined && data.provider !== "none" && (
-        <PaidPlan subscription={data} />
-      )}
+      {data !== undefined && data.provider !== 'none' && <PaidPlan subscription={data} />}
     </Card>
   );
 }
@@ -41,13 +35,13 @@ export function BillingSection() {
 function PaidPlan({ subscription }: { subscription: Subscription }) {
   const portal = usePortal();
   const { status, entitled, reason } = subscription;
-  const good = status === "active" || status === "trialing";
+  const good = status === 'active' || status === 'trialing';
   return (
     <div className="space-y-4">
-      {status !== "none" && (
+      {status !== 'none' && (
         <p className="flex flex-wrap items-center gap-2">
           <span className="font-medium capitalize">{subscription.plan}</span>
-          <Badge tone={good ? "accent" : "warning"}>{status}</Badge>
+          <Badge tone={good ? 'accent' : 'warning'}>{status}</Badge>
           <Button
             size="small"
             className="ml-auto"
@@ -61,11 +55,9 @@ function PaidPlan({ subscription }: { subscription: Subscription }) {
       {good ? (
         <p className="text-sm text-ink-soft">{reason}</p>
       ) : (
-        <Notice tone={entitled ? "warning" : "danger"}>{reason}</Notice>
+        <Notice tone={entitled ? 'warning' : 'danger'}>{reason}</Notice>
       )}
-      {portal.error !== null && (
-        <Notice tone="danger">{describe(portal.error)}</Notice>
-      )}
+      {portal.error !== null && <Notice tone="danger">{describe(portal.error)}</Notice>}
       <PlanList subscription={subscription} />
     </div>
   );

@@ -1,25 +1,20 @@
-import {
-  queryOptions,
-  useMutation,
-  useQueryClient,
-} from "@tanstack/react-query";
+import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
 
-import { useApi } from "@/api/ApiContext";
-import type { ApiClient } from "@/api/client";
-import type { GitToken, Plan, Repo, Subscription, Usage } from "@/api/types";
+import { useApi } from '@/api/ApiContext';
+import type { ApiClient } from '@/api/client';
+import type { GitToken, Plan, Repo, Subscription, Usage } from '@/api/types';
 
 export function plansQuery(api: ApiClient) {
   return queryOptions({
-    queryKey: ["billing", "plans"],
-    queryFn: ({ signal }) => api.get<Plan[]>("/billing/plans", {}, { signal }),
+    queryKey: ['billing', 'plans'],
+    queryFn: ({ signal }) => api.get<Plan[]>('/billing/plans', {}, { signal }),
   });
 }
 
 export function usageQuery(api: ApiClient) {
   return queryOptions({
-    queryKey: ["billing", "usage"],
-    queryFn: ({ signal }) =>
-      api.get<Usage>("/billing/usage", { days: 14 }, { signal }),
+    queryKey: ['billing', 'usage'],
+    queryFn: ({ signal }) => api.get<Usage>('/billing/usage', { days: 14 }, { signal }),
     staleTime: 0,
   });
 }
@@ -28,8 +23,7 @@ export function usageQuery(api: ApiClient) {
 export function useCheckout() {
   const api = useApi();
   return useMutation({
-    mutationFn: (plan: string) =>
-      api.post<{ url: string }>("/billing/checkout", { plan }),
+    mutationFn: (plan: string) => api.post<{ url: string }>('/billing/checkout', { plan }),
     onSuccess: ({ url }) => window.location.assign(url),
   });
 }
@@ -38,7 +32,7 @@ export function useCheckout() {
 export function usePortal() {
   const api = useApi();
   return useMutation({
-    mutationFn: () => api.post<{ url: string }>("/billing/portal"),
+    mutationFn: () => api.post<{ url: string }>('/billing/portal'),
     onSuccess: ({ url }) => window.location.assign(url),
   });
 }
@@ -48,17 +42,15 @@ export function useChangePlan() {
   const api = useApi();
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (plan: string) =>
-      api.post<Subscription>("/billing/plan", { plan }),
-    onSuccess: () => client.invalidateQueries({ queryKey: ["billing"] }),
+    mutationFn: (plan: string) => api.post<Subscription>('/billing/plan', { plan }),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['billing'] }),
   });
 }
 
 export function repoQuery(api: ApiClient, repoId: string) {
   return queryOptions({
-    queryKey: ["repos", repoId],
-    queryFn: ({ signal }) =>
-      api.get<Repo>(`/git/repos/${repoId}`, {}, { signal }),
+    queryKey: ['repos', repoId],
+    queryFn: ({ signal }) => api.get<Repo>(`/git/repos/${repoId}`, {}, { signal }),
   });
 }
 
@@ -66,7 +58,7 @@ export function repoQuery(api: ApiClient, repoId: string) {
 export function useCreateToken(repoId: string) {
   const api = useApi();
   return useMutation({
-    mutationFn: (scope: "read" | "write") =>
+    mutationFn: (scope: 'read' | 'write') =>
       api.post<GitToken>(`/git/repos/${repoId}/tokens`, { scope }),
   });
 }

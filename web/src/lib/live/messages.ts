@@ -1,7 +1,7 @@
-import type { ChannelMessage, Role } from "@/api/types";
+import type { ChannelMessage, Role } from '@/api/types';
 
-import { channelSeq, type WireEvent } from "./events";
-import type { Draft, LiveState, Pending } from "./state";
+import { channelSeq, type WireEvent } from './events';
+import type { Draft, LiveState, Pending } from './state';
 
 /** Adds or replaces messages of one channel; a message that is known keeps its place. */
 export function addMessages(
@@ -35,20 +35,20 @@ export function applyMessage(state: LiveState, event: WireEvent): LiveState {
   const isNew = state.messages[message.id] === undefined;
   let next = addMessages(state, event.channel_id, [message]);
   const key = message.metadata.idempotency_key;
-  if (typeof key === "string") next = confirm(next, key, message.id);
+  if (typeof key === 'string') next = confirm(next, key, message.id);
   if (message.in_reply_to != null) next = dropDrafts(next, event.channel_id);
-  return isNew && message.role !== "user" ? countUnread(next, event) : next;
+  return isNew && message.role !== 'user' ? countUnread(next, event) : next;
 }
 
 /** `message.delta`: the next piece of a reply. */
 export function applyDelta(state: LiveState, event: WireEvent): LiveState {
   const { message_id: id, text } = event.data;
-  if (typeof id !== "string" || typeof text !== "string") return state;
+  if (typeof id !== 'string' || typeof text !== 'string') return state;
   if (state.messages[id] !== undefined) return state;
   const draft: Draft = state.drafts[id] ?? {
     id,
     channelId: event.channel_id,
-    text: "",
+    text: '',
     at: event.at,
     torn: false,
   };
@@ -66,21 +66,16 @@ export function tearDrafts(state: LiveState): LiveState {
   return {
     ...state,
     drafts: Object.fromEntries(
-      entries.map((draft) => [draft.id, { ...draft, text: "", torn: true }]),
+      entries.map((draft) => [draft.id, { ...draft, text: '', torn: true }]),
     ),
   };
 }
 
-export function startSending(
-  state: LiveState,
-  pending: Omit<Pending, "afterSeq" | "status">,
-) {
+export function startSending(state: LiveState, pending: Omit<Pending, 'afterSeq' | 'status'>) {
   const last = state.timelines[pending.channelId]?.at(-1);
   const afterSeq = last === undefined ? 0 : (state.messages[last]?.seq ?? 0);
-  const entry: Pending = { ...pending, afterSeq, status: "sending" };
-  const others = state.outbox.filter(
-    ({ clientId }) => clientId !== pending.clientId,
-  );
+  const entry: Pending = { ...pending, afterSeq, status: 'sending' };
+  const others = state.outbox.filter(({ clientId }) => clientId !== pending.clientId);
   return { ...state, outbox: [...others, entry] };
 }
 
@@ -93,9 +88,7 @@ export function failSending(
   return {
     ...state,
     outbox: state.outbox.map((entry) =>
-      entry.clientId === clientId
-        ? { ...entry, status: "failed", error, needsPlan }
-        : entry,
+      entry.clientId === clientId ? { ...entry, status: 'failed', error, needsPlan } : entry,
     ),
   };
 }
@@ -116,12 +109,11 @@ export function acceptSending(
 ): LiveState {
   const entry = state.outbox.find((pending) => pending.clientId === clientId);
   const next = confirm(state, clientId, messageId);
-  if (entry === undefined || state.messages[messageId] !== undefined)
-    return next;
+  if (entry === undefined || state.messages[messageId] !== undefined) return next;
   const message: ChannelMessage = {
     id: messageId,
     seq,
-    role: "user",
+    role: 'user',
     author: entry.author,
     text: entry.text,
     in_reply_to: null,
@@ -131,11 +123,7 @@ export function acceptSending(
   return addMessages(next, entry.channelId, [message]);
 }
 
-function confirm(
-  state: LiveState,
-  clientId: string,
-  messageId: string,
-): LiveState {
+function confirm(state: LiveState, clientId: string, messageId: string): LiveState {
   if (state.confirmed[messageId] !== undefined) return discard(state, clientId);
   return {
     ...discard(state, clientId),
@@ -145,22 +133,16 @@ function confirm(
 
 /** An agent writes one reply at a time: what is left when one ends belongs to a lost attempt. */
 function dropDrafts(state: LiveState, channelId: string): LiveState {
-  const rest = Object.entries(state.drafts).filter(
-    ([, draft]) => draft.channelId !== channelId,
-  );
+  const rest = Object.entries(state.drafts).filter(([, draft]) => draft.channelId !== channelId);
   return { ...state, drafts: Object.fromEntries(rest) };
 }
 
 /** The server's count covers everything up to `last_message_at`; what is newer adds to it. */
-function countUnread(
-  state: LiveState,
-  { channel_id: channelId, at }: WireEvent,
-): LiveState {
+function countUnread(state: LiveState, { channel_id: channelId, at }: WireEvent): LiveState {
   const channels = state.channels.map((channel) => {
     const counted = channel.last_message_at ?? null;
     if (channel.id !== channelId) return channel;
-    if (counted !== null && Date.parse(at) <= Date.parse(counted))
-      return channel;
+    if (counted !== null && Date.parse(at) <= Date.parse(counted)) return channel;
     const unread = channelId === state.openChannel ? 0 : channel.unread + 1;
     return { ...channel, unread, last_message_at: at };
   });
@@ -170,22 +152,22 @@ function countUnread(
 function messageOf(event: WireEvent): ChannelMessage | null {
   const { data } = event;
   const id = data.message_id ?? data.id;
-  if (typeof id !== "string" || typeof data.text !== "string") return null;
+  if (typeof id !== 'string' || typeof data.text !== 'string') return null;
   return {
     id,
     seq: channelSeq(event),
     role: roleOf(data.role),
-    author: typeof data.author === "string" ? data.author : "",
+    author: typeof data.author === 'string' ? data.author : '',
     text: data.text,
-    in_reply_to: typeof data.in_reply_to === "string" ? data.in_reply_to : null,
+    in_reply_to: typeof data.in_reply_to === 'string' ? data.in_reply_to : null,
     at: event.at,
     metadata:
-      typeof data.metadata === "object" && data.metadata !== null
+      typeof data.metadata === 'object' && data.metadata !== null
         ? (data.metadata as Record<string, unknown>)
         : {},
   };
 }
 
 function roleOf(value: unknown): Role {
-  return value === "user" || value === "system" ? value : "agent";
+  return value === 'user' || value === 'system' ? value : 'agent';
 }

@@ -1,6 +1,6 @@
-import type { Channel, ChannelMessage, Task } from "@/api/types";
+import type { Channel, ChannelMessage, Task } from '@/api/types';
 
-import type { WireEvent } from "./events";
+import type { WireEvent } from './events';
 import {
   acceptSending,
   addMessages,
@@ -10,31 +10,31 @@ import {
   failSending,
   startSending,
   tearDrafts,
-} from "./messages";
-import type { LiveState, LogLine, Pending } from "./state";
-import { addLog, addTasks, applyLog, applyTask } from "./tasks";
+} from './messages';
+import type { LiveState, LogLine, Pending } from './state';
+import { addLog, addTasks, applyLog, applyTask } from './tasks';
 
 export type LiveAction =
-  | { type: "event"; event: WireEvent }
-  | { type: "stream.broken" }
-  | { type: "channels.loaded"; channels: readonly Channel[] }
-  | { type: "channel.opened"; channelId: string | null }
+  | { type: 'event'; event: WireEvent }
+  | { type: 'stream.broken' }
+  | { type: 'channels.loaded'; channels: readonly Channel[] }
+  | { type: 'channel.opened'; channelId: string | null }
   | {
-      type: "history.loaded";
+      type: 'history.loaded';
       channelId: string;
       messages: readonly ChannelMessage[];
     }
-  | { type: "log.loaded"; channelId: string; lines: readonly LogLine[] }
-  | { type: "tasks.loaded"; tasks: readonly Task[] }
-  | { type: "send.started"; pending: Omit<Pending, "afterSeq" | "status"> }
-  | { type: "send.accepted"; clientId: string; messageId: string; seq: number }
+  | { type: 'log.loaded'; channelId: string; lines: readonly LogLine[] }
+  | { type: 'tasks.loaded'; tasks: readonly Task[] }
+  | { type: 'send.started'; pending: Omit<Pending, 'afterSeq' | 'status'> }
+  | { type: 'send.accepted'; clientId: string; messageId: string; seq: number }
   | {
-      type: "send.failed";
+      type: 'send.failed';
       clientId: string;
       error: string;
       needsPlan?: boolean;
     }
-  | { type: "send.discarded"; clientId: string };
+  | { type: 'send.discarded'; clientId: string };
 
 /**
  * The next state. Pure, and safe to repeat: the same event, page or answer applied again, or a
@@ -42,63 +42,50 @@ export type LiveAction =
  */
 export function reduce(state: LiveState, action: LiveAction): LiveState {
   switch (action.type) {
-    case "event":
+    case 'event':
       return applyEvent(state, action.event);
-    case "stream.broken":
+    case 'stream.broken':
       return tearDrafts(state);
-    case "channels.loaded":
+    case 'channels.loaded':
       return read({ ...state, channels: action.channels }, state.openChannel);
-    case "channel.opened":
-      return read(
-        { ...state, openChannel: action.channelId },
-        action.channelId,
-      );
-    case "history.loaded":
+    case 'channel.opened':
+      return read({ ...state, openChannel: action.channelId }, action.channelId);
+    case 'history.loaded':
       return addMessages(state, action.channelId, action.messages);
-    case "log.loaded":
+    case 'log.loaded':
       return addLog(state, action.channelId, action.lines);
-    case "tasks.loaded":
+    case 'tasks.loaded':
       return addTasks(state, action.tasks);
-    case "send.started":
+    case 'send.started':
       return startSending(state, action.pending);
-    case "send.accepted":
-      return acceptSending(
-        state,
-        action.clientId,
-        action.messageId,
-        action.seq,
-      );
-    case "send.failed":
-      return failSending(
-        state,
-        action.clientId,
-        action.error,
-        action.needsPlan,
-      );
-    case "send.discarded":
+    case 'send.accepted':
+      return acceptSending(state, action.clientId, action.messageId, action.seq);
+    case 'send.failed':
+      return failSending(state, action.clientId, action.error, action.needsPlan);
+    case 'send.discarded':
       return discard(state, action.clientId);
   }
 }
 
 function applyEvent(state: LiveState, event: WireEvent): LiveState {
   switch (event.type) {
-    case "message.created":
-    case "message.completed":
+    case 'message.created':
+    case 'message.completed':
       return applyMessage(state, event);
-    case "message.delta":
+    case 'message.delta':
       return applyDelta(state, event);
-    case "agent.status":
+    case 'agent.status':
       return applyStatus(state, event);
-    case "task.log":
+    case 'task.log':
       return applyLog(state, event);
     default:
-      return event.type.startsWith("task.") ? applyTask(state, event) : state;
+      return event.type.startsWith('task.') ? applyTask(state, event) : state;
   }
 }
 
 function applyStatus(state: LiveState, event: WireEvent): LiveState {
   const { status } = event.data;
-  if (typeof status !== "string") return state;
+  if (typeof status !== 'string') return state;
   const channels = state.channels.map((channel) =>
     channel.id === event.channel_id ? { ...channel, status } : channel,
   );
@@ -107,9 +94,7 @@ function applyStatus(state: LiveState, event: WireEvent): LiveState {
 
 function read(state: LiveState, channelId: string | null): LiveState {
   const channels = state.channels.map((channel) =>
-    channel.id === channelId && channel.unread > 0
-      ? { ...channel, unread: 0 }
-      : channel,
+    channel.id === channelId && channel.unread > 0 ? { ...channel, unread: 0 } : channel,
   );
   return { ...state, channels };
 }

@@ -1,10 +1,10 @@
-import type { ApiClient } from "@/api/client";
-import { ApiError, describe } from "@/api/problem";
-import type { Channel, MessagePosted } from "@/api/types";
-import { newKey } from "@/lib/keys";
+import type { ApiClient } from '@/api/client';
+import { ApiError, describe } from '@/api/problem';
+import type { Channel, MessagePosted } from '@/api/types';
+import { newKey } from '@/lib/keys';
 
-import type { LiveStore } from "./store";
-import { jitteredBackoff } from "./transport";
+import type { LiveStore } from './store';
+import { jitteredBackoff } from './transport';
 
 /** Tries per send; each carries the same key, so at most one message is made. */
 const ATTEMPTS = 4;
@@ -18,32 +18,24 @@ export class Sender {
   ) {}
 
   /** Never throws: a failed message stays in the outbox with its reason. */
-  async send(
-    channel: Channel,
-    text: string,
-    clientId: string = newKey(),
-  ): Promise<void> {
+  async send(channel: Channel, text: string, clientId: string = newKey()): Promise<void> {
     this.store.dispatch({
-      type: "send.started",
+      type: 'send.started',
       pending: {
         clientId,
         channelId: channel.id,
         text,
-        author: this.api.session.get()?.user.name ?? "",
+        author: this.api.session.get()?.user.name ?? '',
         at: new Date().toISOString(),
       },
     });
     try {
-      const { message_id: messageId, seq } = await this.post(
-        channel,
-        text,
-        clientId,
-      );
-      this.store.dispatch({ type: "send.accepted", clientId, messageId, seq });
+      const { message_id: messageId, seq } = await this.post(channel, text, clientId);
+      this.store.dispatch({ type: 'send.accepted', clientId, messageId, seq });
     } catch (error) {
       const needsPlan = error instanceof ApiError && error.status === 402;
       this.store.dispatch({
-        type: "send.failed",
+        type: 'send.failed',
         clientId,
         error: describe(error),
         needsPlan,
@@ -52,29 +44,18 @@ export class Sender {
   }
 
   discard(clientId: string): void {
-    this.store.dispatch({ type: "send.discarded", clientId });
+    this.store.dispatch({ type: 'send.discarded', clientId });
   }
 
-  private async post(
-    channel: Channel,
-    text: string,
-    key: string,
-  ): Promise<MessagePosted> {
+  private async post(channel: Channel, text: string, key: string): Promise<MessagePosted> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const path = `/actors/${channel.actor_id}/message`;
-        return await this.api.post<MessagePosted>(
-          path,
-          { text },
-          { idempotencyKey: key },
-        );
+        return await this.api.post<MessagePosted>(path, { text }, { idempotencyKey: key });
       } catch (error) {
-        const again =
-          error instanceof ApiError && error.retryable && attempt < ATTEMPTS;
+        const again = error instanceof ApiError && error.retryable && attempt < ATTEMPTS;
         if (!again) throw error;
-        await new Promise((resolve) =>
-          setTimeout(resolve, this.backoff(attempt)),
-        );
+        await new Promise((resolve) => setTimeout(resolve, this.backoff(attempt)));
       }
     }
   }

@@ -1,4 +1,4 @@
-import type { Channel, ChannelMessage, Task } from "@/api/types";
+import type { Channel, ChannelMessage, Task } from '@/api/types';
 
 /** A reply that is still being written. */
 export interface Draft {
@@ -20,7 +20,7 @@ export interface Pending {
   at: string;
   /** The channel's last position when sending began. */
   afterSeq: number;
-  status: "sending" | "failed";
+  status: 'sending' | 'failed';
   error?: string;
   /** Another plan, or paying, would have let it through. */
   needsPlan?: boolean;
