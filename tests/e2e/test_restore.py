@@ -26,6 +26,8 @@ def test_an_agent_comes_back_from_its_repository(tmp_path: Path) -> None:
         before = everything(ada)
     lose_all_but(tmp_path, accounts=True)
 
+    honest = growqr(tmp_path, "verify")
+    assert honest.exit_code == 0, honest.stdout
     done = growqr(tmp_path, "restore", "--all")
     assert "restored" in done.stdout, done.stdout + done.stderr
     again = growqr(tmp_path, "restore", "--user", ada.email)

@@ -101,16 +101,34 @@ def first_commit(
 def _fill(
     folder: Path, repo: RepoRef, executor: Executor, max_push_bytes: int, sign: Sign | None
 ) -> None:
-    git = pygit2.init_repository(folder, bare=True, initial_head="main")
-    for name, value in _CONFIG.items():
-        git.config[name] = value
-    git.config["receive.maxInputSize"] = str(max_push_bytes)
-    shutil.rmtree(folder / "hooks", ignore_errors=True)
+    git = _init(folder, max_push_bytes)
     made = first_commit(git, repo, sign)
     make_durable(git, made, executor)
     move_branch(git, "main", None, made[0])
     for name in ("config", "HEAD", ""):
         sync_file(folder / name)
+
+
+def create_imported(path: Path, fill: Callable[[Path], None], *, max_push_bytes: int) -> None:
+    """Make a repository whose objects and refs `fill` brings; does nothing if it exists. Blocks.
+
+    Raises ForgeBroken, and what `fill` raises; then nothing is left behind.
+    """
+
+    def init_and_fill(folder: Path) -> None:
+        _init(folder, max_push_bytes)
+        fill(folder)
+
+    _create(path, init_and_fill)
+
+
+def _init(folder: Path, max_push_bytes: int) -> pygit2.Repository:
+    git = pygit2.init_repository(folder, bare=True, initial_head="main")
+    for name, value in _CONFIG.items():
+        git.config[name] = value
+    git.config["receive.maxInputSize"] = str(max_push_bytes)
+    shutil.rmtree(folder / "hooks", ignore_errors=True)
+    return git
 
 
 def remove_bare(path: Path) -> None:

@@ -60,9 +60,7 @@ def verify_repository(
 
     `ours` are the ids that may have written here (None: any we know the key of).
     """
-    keys: dict[str, set[str]] = {}
-    for signer in signers:
-        keys.setdefault(signer.author_id, set()).add(signer.public_key)
+    keys = _by_author(signers)
     report = Report()
     for commit in _commits(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH)):
         named, verdict = judge(commit, keys, ours)
@@ -71,6 +69,13 @@ def verify_repository(
             subject = commit.raw_message.decode(errors="replace").partition("\n")[0]
             report.findings.append(Finding(str(commit.id), subject[:120], named, verdict))
     return report
+
+
+def verdict_of(path: Path, sha: str, signers: Iterable[KnownSigner]) -> tuple[str, Verdict]:
+    """Return whom one commit names, and whether it is theirs. Blocks."""
+    commit = pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH)[sha]
+    assert isinstance(commit, pygit2.Commit)
+    return judge(commit, _by_author(signers), None)
 
 
 def judge(
@@ -96,6 +101,13 @@ def judge(
     if ours is not None and named not in ours and named != PLATFORM:
         return named, "foreign"
     return named, "signed"
+
+
+def _by_author(signers: Iterable[KnownSigner]) -> dict[str, set[str]]:
+    keys: dict[str, set[str]] = {}
+    for signer in signers:
+        keys.setdefault(signer.author_id, set()).add(signer.public_key)
+    return keys
 
 
 def _commits(repo: pygit2.Repository) -> Iterator[pygit2.Commit]:

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 
 from growqr.errors import GrowError
 from growqr.settings import Settings
 
 T = TypeVar("T")
-_err = Console(stderr=True)
 
 
 def register(app: typer.Typer, settings: Callable[[], Settings]) -> None:
@@ -39,6 +37,27 @@ def register(app: typer.Typer, settings: Callable[[], Settings]) -> None:
             typer.echo(f"{outcome.repo_id} {outcome.user}: {outcome.state} ({outcome.detail})")
         if not outcomes:
             typer.echo("There is no life repository in the data folder.")
+
+    @app.command()
+    def backup(
+        file: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")],
+        user: Annotated[list[str] | None, typer.Option(help="E-mail address or id.")] = None,
+    ) -> None:
+        """Copy accounts and repositories into one file. The platform may be running."""
+        from growqr.operations.backup import write_backup
+
+        done = _run(write_backup(settings(), file, user or []))
+        held = f"{done.accounts} accounts, {done.repos} repositories, {done.size} bytes"
+        typer.echo(f"{file}: {held}")
+        typer.echo("It holds password hashes and people's memories: keep it where nobody reads it.")
+
+    @app.command("import")
+    def import_(file: Annotated[Path, typer.Argument(help="A file that `backup` made.")]) -> None:
+        """Take over accounts, repositories and agents of a backup. Stop the platform first."""
+        from growqr.operations.importing import read_backup
+
+        for line in _alone(settings(), lambda held: read_backup(held, file)):
+            typer.echo(line)
 
     @app.command()
     def verify(
@@ -103,5 +122,5 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _fail(why: str, code: int = 1) -> None:
-    _err.print(f"growqr: {why}", markup=False, highlight=False)
+    typer.echo(f"growqr: {why}", err=True)
     raise typer.Exit(code)

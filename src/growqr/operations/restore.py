@@ -5,6 +5,7 @@ that links, commits and channels stay what they were. The agents themselves brin
 tasks and quests when they first start with an empty log (`growqr.agents.restore`).
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,8 +19,11 @@ from growqr.db.tables import ActorRow, Repo, User
 from growqr.errors import Conflict, NotFound
 from growqr.git.forge import RepoRef
 from growqr.git.layout import PRIMARY_NAME
+from growqr.git.verifying import verdict_of
 from growqr.ids import new_id
 from growqr.operations.stores import Stores
+
+_SNAPSHOTS_TRIED = 20
 
 
 class RestoreRefused(Conflict):
@@ -34,6 +38,8 @@ class Life:
 
     repo_id: str
     snapshot: Snapshot
+    proven: bool
+    """Whether the Grow Agent that it names has signed it (or no keys are left to tell)."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +63,28 @@ async def find_lives(stores: Stores) -> list[Life]:
 
 
 async def read_life(stores: Stores, repo_id: str) -> Life | None:
-    """Return one repository with its snapshot, None when it has none that can be read."""
-    try:
-        saved = await snapshot.read(stores.forge, RepoRef(repo_id, "", PRIMARY_NAME))
-    except SnapshotInvalid:
-        return None
-    return Life(repo_id, saved) if saved is not None else None
+    """Return one repository with its snapshot, None when it has none that can be read.
+
+    Whoever can push can write a snapshot, also one that claims another person's account. So the
+    newest one counts that its own Grow Agent has signed. Only where the installation's keys are
+    lost too is the newest of all taken, and marked as unproven.
+    """
+    repo = RepoRef(repo_id, "", PRIMARY_NAME)
+    keys = stores.signers()
+    newest: Snapshot | None = None
+    for commit in await stores.forge.commits(repo, path=snapshot.PATH, limit=_SNAPSHOTS_TRIED):
+        try:
+            saved = await snapshot.read(stores.forge, repo, ref=commit.sha)
+        except SnapshotInvalid:
+            continue
+        if saved is None:
+            continue
+        newest = newest or saved
+        grow = next((actor.id for actor in saved.actors if actor.name == "grow"), None)
+        path = stores.forge.path(repo_id)
+        if await asyncio.to_thread(verdict_of, path, commit.sha, keys) == (grow, "signed"):
+            return Life(repo_id, saved, proven=True)
+    return Life(repo_id, newest, proven=not keys) if newest is not None else None
 
 
 async def restore_all(stores: Stores) -> list[Outcome]:
@@ -76,6 +98,10 @@ async def restore_all(stores: Stores) -> list[Outcome]:
             named = life.snapshot.user.name
             hint = f"no account; once they registered: --invite EMAIL={life.repo_id}"
             outcomes.append(Outcome(life.repo_id, named, "left", hint))
+            continue
+        if not life.proven:
+            hint = f"no signed snapshot; to take it as it is: --invite {user.email}={life.repo_id}"
+            outcomes.append(Outcome(life.repo_id, user.email, "left", hint))
             continue
         try:
             outcomes.append(await restore_user(stores, user, lives))
@@ -93,13 +119,16 @@ async def restore_user(stores: Stores, user: User, lives: Sequence[Life] | None 
     """
     if lives is None:
         lives = await find_lives(stores)
-    own = [life for life in lives if life.snapshot.user.id == user.id]
+    own = [life for life in lives if life.proven and life.snapshot.user.id == user.id]
     async with stores.db.session() as session:
         known = await _primary(session, user.id)
     if known is not None:
         own = [life for life in own if life.repo_id == known.id] or own
     if not own:
-        raise NotFound(f"No repository says that it belongs to {user.email}.")
+        raise NotFound(
+            f"No repository's signed snapshot says that it belongs to {user.email}. "
+            f"If you know which one it is: --invite {user.email}=REPO."
+        )
     if len(own) > 1:
         listed = ", ".join(life.repo_id for life in own)
         raise RestoreRefused(

@@ -11,6 +11,7 @@ from growqr.db.engine import Database
 from growqr.db.tables import User
 from growqr.errors import Conflict, NotFound
 from growqr.git.embedded import EmbeddedForge
+from growqr.git.signing import KnownSigner, Signer
 from growqr.settings import Settings
 
 
@@ -31,6 +32,10 @@ class Stores:
     @property
     def secrets(self) -> Path:
         return self.settings.data_dir.resolve() / "secrets"
+
+    def signers(self) -> list[KnownSigner]:
+        """Return every public key that this installation knows."""
+        return list(Signer(self.secrets).known())
 
     def repo_ids(self) -> list[str]:
         """Return the ids of all repositories in the data folder, sorted by age."""

@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from growqr.db.tables import ActorRow, Repo, User
 from growqr.errors import InvalidInput
-from growqr.git.signing import Signer
 from growqr.git.verifying import Finding, Verdict, verify_repository
 from growqr.operations.stores import Stores, open_stores
 from growqr.settings import Settings
@@ -42,7 +41,7 @@ async def verify_users(
     """
     checked: list[Checked] = []
     async with open_stores(settings) as stores:
-        signers = list(Signer(stores.secrets).known())
+        signers = stores.signers()
         users = [await stores.user(text) for text in wanted] if wanted else await stores.users()
         for user in users:
             repos, ours = await _of_user(stores, user)

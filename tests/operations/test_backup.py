@@ -1,0 +1,130 @@
+"""A backup, and its import on another installation."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from growqr.cli import app
+from growqr.git.forge import RepoRef
+from growqr.operations.backup import BackupThere, write_backup
+from growqr.operations.importing import BackupInvalid, read_backup
+from growqr.operations.restore import restore_all
+from growqr.operations.stores import open_stores
+from growqr.operations.verify import verify_users
+from growqr.settings import Settings
+from tests.git.samples import git
+from tests.operations.conftest import Installation
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def full(installation: Installation) -> Installation:
+    await installation.add_person("ada")
+    await installation.add_person("bob")
+    async with open_stores(installation.settings) as stores:
+        await restore_all(stores)
+    return installation
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Installation:
+    return Installation(Settings(data_dir=tmp_path / "elsewhere"))
+
+
+async def test_another_installation_takes_everything_over(
+    full: Installation, elsewhere: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.tar"
+    done = await write_backup(full.settings, file, [])
+    assert (done.accounts, done.repos) == (2, 4)
+    assert file.stat().st_mode & 0o777 == 0o600
+    lines = await read_backup(elsewhere.settings, file)
+    assert lines == ["ada@example.com: taken over", "bob@example.com: taken over"]
+    assert await elsewhere.rows() == await full.rows()
+    repo = RepoRef("rep_ada", "usr_ada", "grow")
+    with full.forge() as here, elsewhere.forge() as there:
+        assert await there.commits(repo) == await here.commits(repo)
+        await git("fsck", "--strict", cwd=there.path("rep_ada"))
+    assert all(checked.good for checked in await verify_users(elsewhere.settings, [], None))
+    again = await read_backup(elsewhere.settings, file)
+    assert again == [f"{name}@example.com: nothing was missing" for name in ("ada", "bob")]
+
+
+async def test_one_person_is_exported_alone(
+    full: Installation, elsewhere: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "ada.tar"
+    await write_backup(full.settings, file, ["ada@example.com"])
+    await read_backup(elsewhere.settings, file)
+    rows = await elsewhere.rows()
+    assert rows["users"] == ["usr_ada"]
+    assert len(rows["actors"]) == 4
+    assert "bob" not in str(rows)
+    with tarfile.open(file) as tar:
+        assert "bob" not in str(tar.getnames())
+
+
+async def test_what_is_there_is_left_alone(
+    full: Installation, elsewhere: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.tar"
+    await write_backup(full.settings, file, [])
+    with pytest.raises(BackupThere):
+        await write_backup(full.settings, file, [])
+    await elsewhere.register("ada")
+    async with open_stores(elsewhere.settings) as stores, stores.db.session() as session:
+        (await session.get_one(type(await stores.user("usr_ada")), "usr_ada")).id = "usr_other"
+    lines = await read_backup(elsewhere.settings, file)
+    assert lines[0] == "ada@example.com: left: an account with this address is here already"
+    assert lines[1] == "bob@example.com: taken over"
+
+
+@pytest.mark.parametrize("damage", ["text", "no manifest", "no bundle", "cut bundle"])
+async def test_a_damaged_file_is_refused(
+    full: Installation, elsewhere: Installation, tmp_path: Path, damage: str
+) -> None:
+    file, bad = tmp_path / "backup.tar", tmp_path / "bad.tar"
+    await write_backup(full.settings, file, ["ada@example.com"])
+    if damage == "text":
+        bad.write_text("hello")
+    else:
+        _damage(file, bad, damage)
+    with pytest.raises(BackupInvalid):
+        await read_backup(elsewhere.settings, bad)
+    assert (await elsewhere.rows())["actors"] == []
+    assert not list((tmp_path / "elsewhere" / "git").glob("rep_ada.git"))
+
+
+def test_the_commands_say_what_is_wrong(tmp_path: Path) -> None:
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, arguments, env={"GROWQR_DATA_DIR": str(tmp_path / "d")})
+
+    missing = run("import", str(tmp_path / "none.tar"))
+    assert (missing.exit_code, "can't be read" in missing.stderr) == (1, True)
+    nowhere = run("backup", str(tmp_path / "no" / "folder.tar"))
+    assert (nowhere.exit_code, "can't be written" in nowhere.stderr) == (1, True)
+    assert run("restore").exit_code == 2
+    nobody = run("verify", "--user", "x@example.com")
+    assert (nobody.exit_code, "no account" in nobody.stderr) == (1, True)
+    assert "no life repository" in run("restore", "--all").stdout
+
+
+def _damage(source: Path, target: Path, damage: str) -> None:
+    with tarfile.open(source) as tar, tarfile.open(target, "w") as bad:
+        for entry in tar:
+            content = tar.extractfile(entry)
+            assert content is not None
+            data = content.read()
+            if damage == "no manifest" and entry.name.endswith(".json"):
+                continue
+            if entry.name == "git/rep_ada.bundle":
+                if damage == "no bundle":
+                    continue
+                if damage == "cut bundle":
+                    data = data[: len(data) // 2]
+            entry.size = len(data)
+            bad.addfile(entry, io.BytesIO(data))
