@@ -1,5 +1,6 @@
 """Values that several Git tests share."""
 
+import base64
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from growqr.git.forge import Author, Change, CommitInfo, RepoRef
 ANYONE = Author("usr_1", "Ada", frozenset({"git.commit:**"}))
 REPO = RepoRef("rep_1", "usr_1", "grow")
 PROJECT = RepoRef("rep_2", "usr_1", "todo")
+ED25519 = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"k" * 32).decode()
 REPOS = (REPO, PROJECT)
 """Every repository that the tests of both forges make."""
 

@@ -43,6 +43,7 @@ async def write(
     expected_head: str | None = None,
     also_branch: str | None = None,
     task_id: str | None = None,
+    base: str | None = None,
 ) -> CommitInfo:
     return await commits.commit(
         REPO,
@@ -58,6 +59,7 @@ async def write(
         also_branch=also_branch,
         task_id=task_id,
         message_id="msg_1",
+        base=base,
     )
 
 
@@ -264,3 +266,34 @@ async def test_bad_paths_change_nothing(commits: CommitService, forge: Forge, pa
     with pytest.raises(PathInvalid):
         await write(commits, path)
     assert await forge.head(REPO) == head
+
+
+async def test_what_a_person_pushed_meanwhile_is_merged_and_not_overwritten(
+    commits: CommitService, forge: Forge, address: str, tmp_path: Path
+) -> None:
+    text = "".join(f"line {n}\n" for n in range(9))
+    read = await write(commits, content=text.encode())
+    copy = tmp_path / "copy"
+    await git("clone", url(address), str(copy))
+    (copy / "memory/tea.md").write_text(text.replace("line 0", "by hand"))
+    (copy / "other.md").write_text("also by hand\n")
+    await git("add", ".", cwd=copy)
+    await git("commit", "-m", "By hand", cwd=copy)
+    await git("push", "origin", "HEAD:main", cwd=copy)
+
+    mine = text.replace("line 8", "by the agent").encode()
+    made = await write(commits, content=mine, operation="op-2", base=read.sha)
+    both = mine.replace(b"line 0", b"by hand")
+    assert await forge.blob(REPO, "memory/tea.md") == both
+    assert await forge.blob(REPO, "other.md") == b"also by hand\n"
+    assert made.paths == ("memory/tea.md",)
+
+    other = text.replace("line 0", "by the agent").encode()
+    with pytest.raises(MergeConflict) as caught:
+        await write(commits, content=other, operation="op-3", base=read.sha)
+    assert caught.value.paths == ("memory/tea.md",)
+    assert await forge.head(REPO) == made.sha
+    assert caught.value.kept is not None
+    assert await forge.blob(REPO, "memory/tea.md", ref=caught.value.kept) == other
+    kept = await git("ls-remote", url(address), "refs/rescue/*")
+    assert caught.value.kept in kept

@@ -18,7 +18,7 @@ from growqr.git.forge import (
 )
 from growqr.git.refs import RefInvalid
 from tests.git.conftest import url
-from tests.git.samples import PROJECT, REPO, git, write
+from tests.git.samples import ED25519, PROJECT, REPO, git, write
 
 pytestmark = pytest.mark.anyio
 
@@ -158,3 +158,14 @@ async def test_branches_are_made_once(forge: Forge, commits: CommitService) -> N
     with pytest.raises(BranchNotFound):
         await forge.create_branch(REPO, "y", at="nope")
     assert [branch.name for branch in await forge.branches(REPO)] == ["main", "topic/x"]
+
+
+async def test_a_deploy_key_is_taken_and_may_be_given_again(forge: Forge) -> None:
+    await forge.create(REPO)
+    key = f"ssh-ed25519 {ED25519}"
+    for _ in range(2):
+        await forge.add_deploy_key(REPO, title="ci", public_key=key, read_only=True)
+    with pytest.raises(RepoNotFound):
+        await forge.add_deploy_key(
+            RepoRef("../x", "usr_1", "x"), title="ci", public_key=key, read_only=True
+        )

@@ -18,11 +18,9 @@ from growqr.git.pull_requests import NothingToMerge
 from growqr.git.repos import RepoExists, RepoNameInvalid, RepoService, TooManyProjects, ref_of
 from growqr.git.tokens import GitTokens, TokenInvalid, TokenLifeInvalid
 from growqr.settings import Limits, Settings
-from tests.git.samples import ANYONE
+from tests.git.samples import ANYONE, ED25519
 
 pytestmark = pytest.mark.anyio
-
-ED25519 = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"k" * 32).decode()
 
 
 @pytest.fixture
@@ -179,10 +177,12 @@ async def test_an_expired_token_opens_nothing(repos: RepoService, db: Database) 
 async def test_deploy_keys_are_kept_once(repos: RepoService) -> None:
     repo = await repos.create_project("usr_1", "one")
     key = await repos.deploy_keys.add(
-        repo.id, title="laptop", public_key=f"ssh-ed25519 {ED25519} me@laptop\n"
+        ref_of(repo), title="laptop", public_key=f"ssh-ed25519 {ED25519} me@laptop\n"
     )
     assert key.public_key == f"ssh-ed25519 {ED25519}"
-    again = await repos.deploy_keys.add(repo.id, title="other", public_key=f"ssh-ed25519 {ED25519}")
+    again = await repos.deploy_keys.add(
+        ref_of(repo), title="other", public_key=f"ssh-ed25519 {ED25519}"
+    )
     assert again.id == key.id
     assert [row.id for row in await repos.deploy_keys.list(repo.id)] == [key.id]
 

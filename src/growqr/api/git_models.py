@@ -143,6 +143,7 @@ class CommitIn(BaseModel):
     subject: str | None = Field(None, min_length=1, max_length=500)
     changes: list[ChangeIn] = Field(min_length=1)
     expected_head: Sha | None = None
+    base: Sha | None = Field(None, description="The commit that was read to make the changes.")
 
     @model_validator(mode="after")
     def _one_message(self) -> "CommitIn":

@@ -73,16 +73,21 @@ class CommitService:
         branch: str = "main",
         expected_head: str | None = None,
         also_branch: str | None = None,
+        base: str | None = None,
     ) -> CommitInfo:
         """Write `changes` as one commit on top of `branch`; no change returns its head.
 
         `what` is the subject's text: line breaks are removed, and it is cut to fit; `body` is
         free text below it, cut at 4,000 characters. `expected_head` refuses if the branch is
         elsewhere; `also_branch` is a branch to make (or fast-forward) to the same commit.
+        `base` is the commit whose files the writer had read: what others, such as the user with
+        a push, wrote since is merged with `changes` and not overwritten.
 
         Raises:
             PathInvalid, PathForbidden, CommitTooLarge, MessageInvalid: nothing was written.
             BranchNotFound, HeadMoved, BranchExists: as `Forge.commit`.
+            MergeConflict: others changed the same lines since `base`; `kept` is a commit that
+                holds `changes` for the user to decide about.
         """
         self._check_size(changes)
         paths = [check_path(change.path) for change in changes]
@@ -99,6 +104,7 @@ class CommitService:
                 operation=key,
                 expected_head=expected_head,
                 also_branch=also_branch,
+                base=base,
             ),
         )
 

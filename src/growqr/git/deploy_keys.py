@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from growqr.db.engine import Database
 from growqr.db.tables import DeployKey
 from growqr.errors import InvalidInput, TooMany
+from growqr.git.forge import Forge, RepoRef
 from growqr.ids import new_id
 
 _TYPES = frozenset(
@@ -79,27 +80,35 @@ def _fields(blob: bytes) -> list[bytes]:
 
 
 class DeployKeys:
-    """Keeps deploy keys. The embedded forge has no SSH server: they are for one in front."""
+    """Keeps deploy keys, and gives them to a forge that has an SSH server."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, forge: Forge) -> None:
         self._db = db
+        self._forge = forge
 
     async def add(
-        self, repo_id: str, *, title: str, public_key: str, read_only: bool = True
+        self, repo: RepoRef, *, title: str, public_key: str, read_only: bool = True
     ) -> DeployKey:
-        """Store a key; the same key again returns what is stored. Raises KeyInvalid."""
+        """Store a key; the same key again returns what is stored.
+
+        Raises:
+            KeyInvalid, TooManyKeys, and as `Forge.add_deploy_key`.
+        """
         key = check_public_key(public_key)
+        mine = select(DeployKey).where(DeployKey.repo_id == repo.id)
         async with self._db.session() as session:
-            mine = select(DeployKey).where(DeployKey.repo_id == repo_id)
             same = await session.scalar(mine.where(DeployKey.public_key == key).limit(1))
-            if same is not None:
-                return same
             count = await session.scalar(select(func.count()).select_from(mine.subquery()))
-            if (count or 0) >= MAX_PER_REPO:
-                raise TooManyKeys(f"a repository has at most {MAX_PER_REPO} deploy keys")
-            row = DeployKey(
-                id=new_id("key"), repo_id=repo_id, title=title, public_key=key, read_only=read_only
-            )
+        if same is not None:
+            return same
+        if (count or 0) >= MAX_PER_REPO:
+            raise TooManyKeys(f"a repository has at most {MAX_PER_REPO} deploy keys")
+        # The forge first: a key that is stored here works there.
+        await self._forge.add_deploy_key(repo, title=title, public_key=key, read_only=read_only)
+        row = DeployKey(
+            id=new_id("key"), repo_id=repo.id, title=title, public_key=key, read_only=read_only
+        )
+        async with self._db.session() as session:
             session.add(row)
         return row
 

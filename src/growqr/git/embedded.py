@@ -8,7 +8,7 @@ from pathlib import Path
 import pygit2
 
 from growqr.git.bare import create_bare, remove_bare
-from growqr.git.building import make_durable
+from growqr.git.building import make_durable, sync_file
 from growqr.git.forge import RepoNotFound, RepoRef
 from growqr.git.local import LocalForge
 from growqr.git.locking import move_branch, repository_lock
@@ -38,6 +38,12 @@ class EmbeddedForge(LocalForge):
         path = self.path(repo.id)
         await self.run(lambda: remove_bare(path))
 
+    async def add_deploy_key(
+        self, repo: RepoRef, *, title: str, public_key: str, read_only: bool
+    ) -> None:
+        """There is no SSH server here; keys are kept for one in front."""
+        self.path(repo.id)
+
     def prepare(self, repo: RepoRef, refs: Sequence[str]) -> None:
         """Everything is here already."""
 
@@ -59,3 +65,10 @@ class EmbeddedForge(LocalForge):
     ) -> bool:
         make_durable(git, objects, self._syncing)
         return move_branch(git, branch, old, new)
+
+    def keep(
+        self, repo: RepoRef, git: pygit2.Repository, ref: str, objects: Sequence[pygit2.Oid]
+    ) -> None:
+        make_durable(git, objects, self._syncing)
+        git.references.create(ref, objects[0], force=True)
+        sync_file(Path(git.path) / ref)

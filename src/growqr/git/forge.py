@@ -72,14 +72,20 @@ class HeadMoved(Conflict):
 
 
 class MergeConflict(Conflict):
-    """Both sides changed the same lines of `paths`; nothing was written."""
+    """Both sides changed the same lines of `paths`; no branch was moved.
+
+    `kept` is the commit with the changes that did not fit, where there is one: a ref below
+    `refs/rescue/` holds it, so that somebody can join the two by hand.
+    """
 
     code = "merge_conflict"
     title = "The changes conflict"
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        super().__init__(f"{len(paths)} file(s) conflict", paths=list(paths))
+    def __init__(self, paths: Sequence[str], kept: str | None = None) -> None:
+        extra = {"kept": kept} if kept else {}
+        super().__init__(f"{len(paths)} file(s) conflict", paths=list(paths), **extra)
         self.paths = tuple(paths)
+        self.kept = kept
 
 
 class BlobTooLarge(TooLarge):
@@ -152,6 +158,8 @@ class CommitRequest:
     `operation` makes it happen once: when a commit of the branch's recent history carries it
     as its `Operation:` trailer (the caller puts it into `message`), that commit is the answer.
     `expected_head` refuses with `HeadMoved` instead of building on a newer head.
+    `base` is the commit whose files the writer had read: what others wrote since is merged
+    with `changes` instead of being overwritten by them.
     `also_branch` is made to point at the result too: a new branch, or one it fast-forwards.
     """
 
@@ -162,6 +170,7 @@ class CommitRequest:
     operation: str | None = None
     expected_head: str | None = None
     also_branch: str | None = None
+    base: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,10 +288,16 @@ class Forge(Protocol):
         Raises RefInvalid, BranchExists.
         """
 
+    async def add_deploy_key(
+        self, repo: RepoRef, *, title: str, public_key: str, read_only: bool
+    ) -> None:
+        """Let an SSH key in, where the forge has an SSH server; the same again is no error."""
+
     async def commit(self, repo: RepoRef, request: CommitRequest) -> CommitInfo:
         """Apply changes in one commit; a request that changes nothing returns the head.
 
-        Raises PathInvalid, BranchNotFound, HeadMoved, BranchExists (`also_branch`).
+        Raises PathInvalid, BranchNotFound, HeadMoved, BranchExists (`also_branch`),
+        CommitNotFound and MergeConflict (`base`).
         """
 
     async def merge(

@@ -34,14 +34,15 @@ from growqr.git.forge import (
     Diff,
     ForgeBroken,
     HeadMoved,
+    MergeConflict,
     RepoNotFound,
     RepoRef,
     TreeEntry,
 )
-from growqr.git.merging import merged_tree, reverted_tree
+from growqr.git.merging import merged_tree, rejoined_tree, reverted_tree
 from growqr.git.operations import Operations
 from growqr.git.paths import check_path
-from growqr.git.refs import check_branch
+from growqr.git.refs import check_branch, rescue_ref
 from growqr.git.signing import Sign
 from growqr.settings import GitSettings
 
@@ -93,6 +94,12 @@ class LocalForge(ABC):
         """Point `branch` at `new` if it is at `old` (None: does not exist), durably, together
         with the new `objects`. Blocks. False: it is elsewhere, and was read again.
         """
+
+    @abstractmethod
+    def keep(
+        self, repo: RepoRef, git: pygit2.Repository, ref: str, objects: Sequence[pygit2.Oid]
+    ) -> None:
+        """Keep a commit, the first of `objects`, under a new ref that is no branch. Blocks."""
 
     async def head(self, repo: RepoRef, branch: str = "main") -> str | None:
         def work(git: pygit2.Repository) -> str | None:
@@ -209,8 +216,15 @@ class LocalForge(ABC):
 
     def _commit(self, repo: RepoRef, git: pygit2.Repository, request: CommitRequest) -> CommitInfo:
         def build(head: pygit2.Commit) -> tuple[pygit2.Tree, list[pygit2.Oid]] | None:
-            tree = git[build_tree(git, head.tree, request.changes)]
+            base = head if request.base is None else objects.resolve(git, request.base)
+            tree = git[build_tree(git, base.tree, request.changes)]
             assert isinstance(tree, pygit2.Tree)
+            if base.id != head.id:
+                try:
+                    tree = rejoined_tree(git, base.tree, head.tree, tree)
+                except MergeConflict as conflict:
+                    kept = self._rescue(repo, git, request, base, tree)
+                    raise MergeConflict(conflict.paths, kept) from conflict
             return None if tree.id == head.tree_id else (tree, [head.id])
 
         made = self._advance(
@@ -226,6 +240,21 @@ class LocalForge(ABC):
         if request.also_branch is not None:
             self._point(repo, git, request.also_branch, pygit2.Oid(hex=made.sha))
         return made
+
+    def _rescue(
+        self,
+        repo: RepoRef,
+        git: pygit2.Repository,
+        request: CommitRequest,
+        base: pygit2.Commit,
+        tree: pygit2.Tree,
+    ) -> str:
+        """Keep changes that did not fit, as a commit on what their writer had read."""
+        made = write_commit(git, request.author, request.message, tree, [base.id])
+        self.keep(
+            repo, git, rescue_ref(request.branch, str(made)), new_objects(made, tree, base.tree)
+        )
+        return str(made)
 
     def _advance(
         self,

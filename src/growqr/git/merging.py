@@ -10,6 +10,13 @@ def merged_tree(repo: pygit2.Repository, ours: pygit2.Commit, theirs: pygit2.Com
     return _tree(repo, repo.merge_commits(ours, theirs))
 
 
+def rejoined_tree(
+    repo: pygit2.Repository, base: pygit2.Tree, ours: pygit2.Tree, theirs: pygit2.Tree
+) -> pygit2.Tree:
+    """The tree of a three-way merge of trees. Raises MergeConflict."""
+    return _tree(repo, repo.merge_trees(base, ours, theirs))
+
+
 def reverted_tree(
     repo: pygit2.Repository, undone: pygit2.Commit, head: pygit2.Commit
 ) -> pygit2.Tree:

@@ -58,7 +58,7 @@ class RepoService:
         self._limits = settings.limits
         self._base_url = settings.base_url
         self.pull_requests = PullRequests(db, forge, commits)
-        self.deploy_keys = DeployKeys(db)
+        self.deploy_keys = DeployKeys(db, forge)
 
     async def ensure_primary(self, user_id: str) -> Repo:
         """The user's life repository, made if need be; safe to repeat and to race."""

@@ -119,7 +119,10 @@ async def create_commit(
     services: ServicesDep,
     key: IdempotencyHeader = None,
 ) -> CommitOut:
-    """One commit by the user; 409 with the current head when `expected_head` is not it."""
+    """One commit by the user; 409 with the current head when `expected_head` is not it.
+
+    With `base`, what was written since is merged: 409 with the `paths` that both sides changed.
+    """
     message = body.message or _message(body.subject or "")
     commit = await services.commits.commit(
         ref_of(repo),
@@ -131,6 +134,7 @@ async def create_commit(
         operation=_operation(user, key, body.model_dump_json()),
         branch=body.branch,
         expected_head=body.expected_head,
+        base=body.base,
     )
     return CommitOut.of(commit)
 
@@ -275,7 +279,7 @@ async def add_deploy_key(
 ) -> DeployKeyOut:
     """Store a public SSH key; the same key again is no error."""
     row = await services.repos.deploy_keys.add(
-        repo.id, title=body.title, public_key=body.public_key, read_only=body.read_only
+        ref_of(repo), title=body.title, public_key=body.public_key, read_only=body.read_only
     )
     return DeployKeyOut.of(row)
 

@@ -66,6 +66,15 @@ class GiteaForge(LocalForge):
 
         await self.run(remove)
 
+    async def add_deploy_key(
+        self, repo: RepoRef, *, title: str, public_key: str, read_only: bool
+    ) -> None:
+        await self.run(
+            lambda: self.server.add_key(
+                repo, title=title, public_key=public_key, read_only=read_only
+            )
+        )
+
     def prepare(self, repo: RepoRef, refs: Sequence[str]) -> None:
         path = self.path(repo.id)
         fixed = bool(refs) and all(is_sha(ref) for ref in refs) and path.is_dir()
@@ -109,6 +118,15 @@ class GiteaForge(LocalForge):
         _log.warning("gitea.push_refused", repo_id=repo.id, branch=branch, reason=refused)
         raise ForgeDown(f"Gitea refused the commit: {refused}")
 
+    def keep(
+        self, repo: RepoRef, git: pygit2.Repository, ref: str, objects: Sequence[pygit2.Oid]
+    ) -> None:
+        move = Move(ref, None, str(objects[0]))
+        refused = self.server.push(repo, ref, push_request(git, move, objects))
+        if refused is not None:
+            _log.warning("gitea.push_refused", repo_id=repo.id, ref=ref, reason=refused)
+        git.references.create(ref, objects[0], force=True)
+
     async def _read(self, repo: RepoRef, work: Callable[[pygit2.Repository], T], *refs: str) -> T:
         return await self._healing(repo, lambda: super(GiteaForge, self)._read(repo, work, *refs))
 
@@ -150,9 +168,8 @@ class GiteaForge(LocalForge):
                 continue
             ref = rescue_ref(branch, sha)
             if ref not in git.references:
-                git.references.create(ref, lost)
                 _log.warning("git.history_rewritten", repo_id=repo.id, branch=branch, kept=ref)
-                self.server.push(repo, ref, push_request(git, Move(ref, None, sha), ()))
+                self.keep(repo, git, ref, [lost])
 
 
 def _local_heads(git: pygit2.Repository) -> dict[str, str]:
