@@ -1,14 +1,21 @@
-from collections.abc import AsyncIterator, Callable
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from growqr.models.gateway import ModelGateway
 from growqr.opencode import Progress, Workspace, Workspaces, WorkspaceSpec
 from growqr.settings import ModelSettings, SandboxSettings, Settings
 
+Runtime = dict[str, str]
+"""Settings of one sandbox runtime."""
 Running = Callable[..., AbstractAsyncContextManager[Workspaces]]
 
 
@@ -16,8 +23,55 @@ def spec(name: str = "w1", **more: Any) -> WorkspaceSpec:
     return WorkspaceSpec(id=f"wsp_{name}", user_id="usr_1", actor_id=f"act_{name}", **more)
 
 
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A container engine of this test run's own: Podman's API on a Unix socket."""
+    podman, runc = shutil.which("podman"), shutil.which("runc")
+    if podman is None or runc is None or os.geteuid() != 0:
+        pytest.skip("containers need root, podman and runc: apt-get install podman runc")
+    image = SandboxSettings().image
+    if subprocess.run([podman, "image", "exists", image]).returncode != 0:
+        pytest.skip(f"there is no image {image}: run deploy/build-image")
+    limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=512:512"]
+    trial = [podman, "--runtime", "runc", "run", "--rm", "--network", "none", *limits, image]
+    tried = subprocess.run([*trial, "true"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        pytest.skip(f"this host runs no containers: {tried.stderr.strip()[-300:]}")
+    socket = tmp_path_factory.mktemp("engine") / "podman.sock"
+    command = [podman, "--runtime", "runc", "system", "service", "--time=0", f"unix://{socket}"]
+    environment = {**os.environ, "http_proxy": "http://user:host-proxy-password@192.0.2.1:1"}
+    service = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        while not _answers(socket):
+            assert service.poll() is None, "podman's service ended"
+            time.sleep(0.02)
+        yield str(socket)
+    finally:
+        service.terminate()
+        service.wait()
+
+
+def _answers(socket: Path) -> bool:
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket))) as client:
+            return client.get("http://engine/_ping").is_success
+    except httpx.TransportError:
+        return False
+
+
 @pytest.fixture
-def running(tmp_path: Path) -> Running:
+def runtime(request: pytest.FixtureRequest) -> Runtime:
+    """Settings of the sandbox runtime; tests of both take the parameters `BOTH`."""
+    kind = getattr(request, "param", "bubblewrap")
+    more = {"engine": request.getfixturevalue("engine")} if kind == "container" else {}
+    return {"runtime": kind, **more}
+
+
+BOTH = pytest.mark.parametrize("runtime", ["bubblewrap", "container"], indirect=True)
+
+
+@pytest.fixture
+def running(tmp_path: Path, runtime: Runtime) -> Running:
     """Give `running(model=…, **sandbox settings)`: workspaces that are stopped at the end."""
 
     @asynccontextmanager
@@ -27,7 +81,7 @@ def running(tmp_path: Path) -> Running:
         settings = Settings(
             data_dir=tmp_path / "data",
             model=model or ModelSettings(),
-            sandbox=SandboxSettings(**sandbox),
+            sandbox=SandboxSettings(**{**runtime, **sandbox}),
         )
         gateway = ModelGateway(settings.model)
         workspaces = Workspaces(settings, gateway)

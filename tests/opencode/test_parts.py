@@ -198,11 +198,18 @@ class TestCgroups:
         made = make_cgroups("w", memory_bytes=5, max_processes=7, root=tmp_path)
         assert made.procs == [tmp_path / "growqr/w/cgroup.procs"]
         assert (tmp_path / "growqr/w/memory.max").read_text() == "5"
-        assert (tmp_path / "growqr/cgroup.subtree_control").read_text() == "+memory +pids"
+        assert (tmp_path / "growqr/cgroup.subtree_control").read_text() == "+memory +pids +cpu"
 
     async def test_a_host_without_any_says_what_is_missing(self, tmp_path: Path) -> None:
         made = make_cgroups("w", memory_bytes=5, max_processes=7, root=tmp_path / "absent")
         assert (made.procs, list(made.missing)) == ([], ["memory", "processes"])
+
+    async def test_processor_time_is_limited_on_request(self, tmp_path: Path) -> None:
+        for name in ("memory", "pids", "cpu"):
+            (tmp_path / name).mkdir()
+        made = make_cgroups("w", memory_bytes=5, max_processes=7, cpus=1.5, root=tmp_path)
+        assert (tmp_path / "cpu/growqr_w/cpu.cfs_quota_us").read_text() == "150000"
+        assert list(made.missing) == []
         await made.remove()
 
 

@@ -13,8 +13,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -22,10 +20,10 @@ from growqr.opencode.binaries import find_program
 from growqr.opencode.cgroups import Cgroups, make_cgroups
 from growqr.opencode.sandbox import HOME, MODEL_PORT, SERVER_PORT, WORKSPACE, SandboxSpec
 from growqr.opencode.seccomp import seccomp_filter
+from growqr.opencode.stages import listen, make_stage, remove_stage
 from growqr.opencode.types import SandboxUnavailable
 
 _INSIDE = Path(__file__).parent / "inside"
-_STAGE_PREFIX = "growqr-"
 _TMP_BYTES = 256 << 20
 _SHM_BYTES = 64 << 20
 _SERVER_PROCESSES = 100
@@ -53,10 +51,13 @@ class BubblewrapSandbox:
             )
         stage = _Stage.make(spec, private=as_root)
         cgroups = make_cgroups(
-            spec.id, memory_bytes=spec.memory_bytes, max_processes=spec.max_processes
+            spec.id,
+            memory_bytes=spec.memory_bytes,
+            max_processes=spec.max_processes,
+            cpus=spec.cpus,
         )
         try:
-            with _listen(stage.control) as listening, _Files() as files:
+            with listen(stage.control) as listening, _Files() as files:
                 arguments = "\0".join([*_arguments(spec, stage, files), ""])
                 process = await asyncio.create_subprocess_exec(
                     *_launcher(spec, stage, cgroups, as_root=as_root),
@@ -79,6 +80,12 @@ class BubblewrapSandbox:
             raise
         return BubblewrapRunning(process, stage, cgroups)
 
+    async def end_orphans(self) -> int:
+        return 0  # they die with their worker, and `Places` looks after what remains
+
+    async def aclose(self) -> None:
+        pass
+
 
 class BubblewrapRunning:
     """A started sandbox: bubblewrap's process and what it holds on the host."""
@@ -99,6 +106,10 @@ class BubblewrapRunning:
             for what in cgroups.missing
         ]
 
+    async def memory_bytes(self) -> int | None:
+        found = self._cgroups.memory_bytes()
+        return found if found is not None else await asyncio.to_thread(_resident, self.pid)
+
     async def wait(self) -> int:
         return await self._process.wait()
 
@@ -109,6 +120,16 @@ class BubblewrapRunning:
         await self._process.wait()
         self._stage.remove()
         await self._cgroups.remove()
+
+
+def _resident(pid: int) -> int:
+    """Return the memory that a process and all below it hold; shared pages count each time."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (OSError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(_resident(int(child)) for child in below)
 
 
 class _Files:
@@ -153,9 +174,7 @@ class _Stage:
         }
         if ripgrep := shutil.which("rg"):
             sources["rg"] = Path(ripgrep).resolve()
-        # a Unix socket's path has at most 108 bytes: the data folder's may be longer
-        stage = cls(Path(tempfile.mkdtemp(prefix=_STAGE_PREFIX)), sources, private=private)
-        stage.folder.chmod(0o711)
+        stage = cls(make_stage(), sources, private=private)
         if private:
             for name, source in sources.items():
                 if source.is_dir():
@@ -180,30 +199,6 @@ class _Stage:
 
     def remove(self) -> None:
         remove_stage(self.folder)
-
-
-def remove_stage(folder: Path) -> None:
-    """Remove a stage folder, never what was mounted on it: only empty folders go."""
-    if not folder.name.startswith(_STAGE_PREFIX) or folder.is_symlink() or not folder.is_dir():
-        return
-    for entry in list(folder.iterdir()):
-        try:
-            entry.rmdir() if entry.is_dir() else entry.unlink()
-        except OSError:
-            continue
-    try:
-        folder.rmdir()
-    except OSError:
-        return
-
-
-def _listen(path: Path) -> socket.socket:
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listening.bind(str(path))
-    path.chmod(0o600)
-    listening.listen(128)
-    listening.setblocking(False)
-    return listening
 
 
 def _launcher(spec: SandboxSpec, stage: _Stage, cgroups: Cgroups, *, as_root: bool) -> list[str]:

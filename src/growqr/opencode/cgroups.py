@@ -1,4 +1,4 @@
-"""Memory and process limits for one sandbox through control groups, version 1 or 2."""
+"""Memory, process and processor limits for one sandbox through control groups, version 1 or 2."""
 
 import asyncio
 import errno
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
+_CPU_PERIOD_US = 100_000  # what both versions take unless told otherwise
 _ESSENTIAL = {
     "memory": {"memory.max", "memory.limit_in_bytes"},
     "processes": {"pids.max"},
+    "processor time": {"cpu.max", "cpu.cfs_quota_us"},
 }
 
 
@@ -19,7 +21,20 @@ class Cgroups:
 
     folders: Sequence[Path]
     missing: Sequence[str] = ()
-    """Limits that this host did not take: `memory`, `processes`."""
+    """Limits that this host did not take: `memory`, `processes`, `processor time`."""
+
+    def memory_bytes(self) -> int | None:
+        """Return what the group holds, without cached files that nobody uses; None: unknown."""
+        for folder in self.folders:
+            for name in ("memory.current", "memory.usage_in_bytes"):
+                try:
+                    used = int((folder / name).read_text())
+                    lines = (folder / "memory.stat").read_text().splitlines()
+                    stats = {key: int(value) for key, value in map(str.split, lines)}
+                except (OSError, ValueError):
+                    continue
+                return max(0, used - stats.get("inactive_file", 0))
+        return None
 
     @property
     def procs(self) -> list[Path]:
@@ -43,15 +58,20 @@ class Cgroups:
 
 
 def make_cgroups(
-    name: str, *, memory_bytes: int, max_processes: int, root: Path = _ROOT
+    name: str, *, memory_bytes: int, max_processes: int, cpus: float = 0, root: Path = _ROOT
 ) -> Cgroups:
-    """Make groups with these limits; as many as this host lets us make, perhaps none."""
+    """Make groups with these limits; as many as this host lets us make, perhaps none.
+
+    `cpus` is in processors; 0 means no limit.
+    """
+    quota = int(cpus * _CPU_PERIOD_US)
     if (root / "cgroup.controllers").exists():
         wanted = {
             root / "growqr" / name: {
                 "memory.max": str(memory_bytes),
                 "memory.swap.max": "0",
                 "pids.max": str(max_processes),
+                **({"cpu.max": f"{quota} {_CPU_PERIOD_US}"} if quota else {}),
             }
         }
         _enable(root, root / "growqr")
@@ -60,6 +80,8 @@ def make_cgroups(
             root / "memory" / f"growqr_{name}": {"memory.limit_in_bytes": str(memory_bytes)},
             root / "pids" / f"growqr_{name}": {"pids.max": str(max_processes)},
         }
+        if quota:
+            wanted[root / "cpu" / f"growqr_{name}"] = {"cpu.cfs_quota_us": str(quota)}
     made: list[Path] = []
     written: set[str] = set()
     for folder, limits in wanted.items():
@@ -74,15 +96,18 @@ def make_cgroups(
                 written.add(file)
             except OSError:
                 continue  # a kernel without swap accounting, for one
-    missing = [word for word, files in _ESSENTIAL.items() if not written & files]
+    asked = [word for word in _ESSENTIAL if quota or word != "processor time"]
+    missing = [word for word in asked if not written & _ESSENTIAL[word]]
     return Cgroups(made, missing)
 
 
 def _enable(*parents: Path) -> None:
     """Let the children of these v2 groups have limits of their own, where we may."""
     for parent in parents:
-        try:
-            parent.mkdir(exist_ok=True)
-            (parent / "cgroup.subtree_control").write_text("+memory +pids")
-        except OSError:
-            continue
+        for controllers in ("+memory +pids +cpu", "+memory +pids"):  # one missing refuses all
+            try:
+                parent.mkdir(exist_ok=True)
+                (parent / "cgroup.subtree_control").write_text(controllers)
+            except OSError:
+                continue
+            break

@@ -11,7 +11,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from growqr.opencode.bubblewrap import remove_stage
+from growqr.opencode.processes import alive, process
+from growqr.opencode.stages import remove_stage
 from growqr.opencode.types import SandboxUnavailable, WorkspaceSpec
 
 _UIDS = 60_000
@@ -51,7 +52,7 @@ class Places:
 
     def record(self, place: Place, pid: int, stage: Path) -> None:
         """Note that `pid` runs this place's server, for whoever comes after our own end."""
-        facts = {"worker": _process(os.getpid()), "server": _process(pid), "stage": str(stage)}
+        facts = {"worker": process(os.getpid()), "server": process(pid), "stage": str(stage)}
         (place.root / "run.json").write_text(json.dumps(facts))
 
     def forget(self, place: Place) -> None:
@@ -68,9 +69,9 @@ class Places:
             except (OSError, ValueError, KeyError, TypeError):
                 record.unlink(missing_ok=True)
                 continue
-            if worker != _process(os.getpid()) and _alive(worker):
+            if worker != process(os.getpid()) and alive(worker):
                 continue  # another worker serves this folder
-            if _alive(server):
+            if alive(server):
                 os.kill(server[0], signal.SIGKILL)
                 ended += 1
             remove_stage(stage)
@@ -104,16 +105,3 @@ def _give(top: Path, uid: int) -> None:
         for name in (*folders, *files):
             os.chown(name, uid, uid, dir_fd=number, follow_symlinks=False)
     os.chown(top, uid, uid, follow_symlinks=False)
-
-
-def _process(pid: int) -> list[int]:
-    """Return pid and start time, which together name a process for good."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return [pid, 0]
-    return [pid, int(text.rpartition(")")[2].split()[19])]
-
-
-def _alive(process: list[int]) -> bool:
-    return process[1] > 0 and _process(process[0]) == process

@@ -1,6 +1,5 @@
-"""The port to what locks an OpenCode server in: bubblewrap here, containers elsewhere."""
+"""The port to what locks an OpenCode server in: bubblewrap or a container."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,15 @@ class SandboxSpec:
     opencode: Path
     memory_bytes: int
     max_processes: int
+    cpus: float
+    """Processors' worth of time; 0: no limit."""
+
+
+class Output(Protocol):
+    """Bytes as they come."""
+
+    async def read(self, most: int, /) -> bytes:
+        """Return some bytes, at most so many; empty at the end."""
 
 
 class Running(Protocol):
@@ -37,19 +45,22 @@ class Running(Protocol):
 
     @property
     def pid(self) -> int:
-        """Host process whose end is the end of everything inside."""
+        """Host process whose end is the end of everything inside; 0: not one of this host."""
 
     @property
     def control(self) -> Path:
         """Unix socket on which OpenCode's HTTP API answers; not reachable from inside."""
 
     @property
-    def output(self) -> asyncio.StreamReader:
+    def output(self) -> Output:
         """What the server prints, both streams."""
 
     @property
     def notes(self) -> Sequence[str]:
         """Limits that this host could not give, in words for the log."""
+
+    async def memory_bytes(self) -> int | None:
+        """Return what everything inside holds, without cached files; None: not known."""
 
     async def wait(self) -> int:
         """Wait for the end; returns the exit code, negative for a signal."""
@@ -65,6 +76,12 @@ class Sandbox(Protocol):
         Raises:
             SandboxUnavailable: this host lacks something; the detail says what to do.
         """
+
+    async def end_orphans(self) -> int:
+        """End what a dead worker left of this kind; returns how many ran."""
+
+    async def aclose(self) -> None:
+        """Give back what this object itself holds; started sandboxes are not ended."""
 
 
 class Gateway(Protocol):

@@ -1,7 +1,9 @@
-"""The system calls that nothing in a sandbox may make, as a program for bubblewrap."""
+"""The system calls that nothing in a sandbox may make, for bubblewrap and for containers."""
 
 import errno
+import json
 import os
+from collections.abc import Sequence
 from functools import cache
 
 from growqr.opencode.types import SandboxUnavailable
@@ -16,6 +18,10 @@ _DENIED = (
     # new mounts and namespaces
     *("mount", "umount2", "pivot_root", "chroot", "fsopen", "fsconfig", "fsmount", "fspick"),
     *("move_mount", "open_tree", "mount_setattr", "unshare", "setns"),
+)
+_ONLY_ROOT = (
+    *("acct", "swapon", "swapoff", "reboot", "quotactl", "settimeofday", "clock_settime"),
+    *("mknod", "syslog", "vhangup", "ioperm", "iopl", "sethostname", "setdomainname"),
 )
 _NAMESPACE_FLAGS = (0x10000000, 0x20000000, 0x40000000, 0x20000, 0x2000000, 0x4000000, 0x8000000)
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
@@ -56,3 +62,34 @@ def seccomp_filter() -> bytes:
         program.export_bpf(file)
         file.seek(0)
         return file.read()
+
+
+def seccomp_profile() -> str:
+    """Return the same rules as a container engine takes them: a profile in JSON.
+
+    It must also refuse what only root could do: it takes the place of the engine's own profile.
+    """
+    refused: list[dict[str, object]] = [_entry([*_DENIED, *_ONLY_ROOT], errno.EPERM)]
+    for flag in _NAMESPACE_FLAGS:
+        refused.append(_entry(["clone"], errno.EPERM, (0, flag, flag, "SCMP_CMP_MASKED_EQ")))
+    refused.append(_entry(["clone3"], errno.ENOSYS))
+    for request in (_TIOCSTI, _TIOCLINUX):
+        masked = (1, 0xFFFFFFFF, request, "SCMP_CMP_MASKED_EQ")
+        refused.append(_entry(["ioctl"], errno.EPERM, masked))
+    for family in (_AF_NETLINK, _AF_VSOCK):
+        refused.append(_entry(["socket"], errno.EPERM, (0, family, 0, "SCMP_CMP_EQ")))
+    return json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": refused})
+
+
+def _entry(
+    names: Sequence[str], error: int, argument: tuple[int, int, int, str] | None = None
+) -> dict[str, object]:
+    entry: dict[str, object] = {
+        "names": list(names),
+        "action": "SCMP_ACT_ERRNO",
+        "errnoRet": error,
+    }
+    if argument is not None:
+        fields = ("index", "value", "valueTwo", "op")
+        entry["args"] = [dict(zip(fields, argument, strict=True))]
+    return entry

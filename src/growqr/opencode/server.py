@@ -63,6 +63,7 @@ class Server:
                 opencode=find_opencode(settings),
                 memory_bytes=settings.memory_bytes,
                 max_processes=settings.max_processes,
+                cpus=settings.cpus,
             )
         )
         server = cls(running, OpenCodeClient(running.control, password), log)

@@ -3,6 +3,7 @@
 import asyncio
 
 from growqr.opencode.bubblewrap import BubblewrapSandbox
+from growqr.opencode.container import ContainerSandbox
 from growqr.opencode.line import Line
 from growqr.opencode.places import Places
 from growqr.opencode.sandbox import Gateway, Sandbox
@@ -21,13 +22,9 @@ class Workspaces:
     def __init__(
         self, settings: Settings, gateway: Gateway, *, sandbox: Sandbox | None = None
     ) -> None:
-        if sandbox is None and settings.sandbox.runtime != "bubblewrap":
-            raise SandboxUnavailable(
-                "Only GROWQR_SANDBOX__RUNTIME=bubblewrap is available in this version."
-            )
         self._settings = settings
         self._gateway = gateway
-        self._sandbox = sandbox or BubblewrapSandbox()
+        self._sandbox = sandbox or make_sandbox(settings)
         self._places = Places(settings.data_dir, settings.sandbox.first_uid)
         self._workspaces: dict[str, Workspace] = {}
         self._line = Line(settings.sandbox.max_running)
@@ -42,6 +39,7 @@ class Workspaces:
                 raise SandboxUnavailable("This worker is shutting down.")
             if not self._swept:
                 await asyncio.to_thread(self._places.end_orphans)
+                await self._sandbox.end_orphans()
                 self._swept = True
             found = self._workspaces.get(spec.id)
             if found is None:
@@ -63,3 +61,13 @@ class Workspaces:
             self._closed = True
         await asyncio.gather(*(workspace.aclose() for workspace in self._workspaces.values()))
         self._workspaces.clear()
+        await self._sandbox.aclose()
+
+
+def make_sandbox(settings: Settings) -> Sandbox:
+    """Return the runtime that the settings name; it looks for what it needs at the first start."""
+    if settings.sandbox.runtime == "container":
+        return ContainerSandbox(
+            settings.sandbox.image, settings.sandbox.engine, data_dir=settings.data_dir
+        )
+    return BubblewrapSandbox()

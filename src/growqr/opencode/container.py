@@ -1,0 +1,337 @@
+"""Locks OpenCode servers in as containers, one each, through the Docker Engine API.
+
+The engine must have root and this host's file system: what a server writes lies in the data
+folder, under a host uid that belongs to its workspace alone. Nothing is published, nothing
+is shared with other containers, and the image is read only.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from growqr.opencode.container_engine import (
+    ContainerEngine,
+    EngineError,
+    Printed,
+    engine_socket,
+)
+from growqr.opencode.handover import Handover
+from growqr.opencode.processes import alive, process
+from growqr.opencode.sandbox import HOME, MODEL_PORT, SERVER_PORT, WORKSPACE, SandboxSpec
+from growqr.opencode.seccomp import seccomp_profile
+from growqr.opencode.stages import listen, make_stage, remove_stage
+from growqr.opencode.types import SandboxUnavailable
+
+_INSIDE = Path(__file__).parent / "inside"
+_TMP_BYTES = 256 << 20
+_SHM_BYTES = 64 << 20
+_FILE_BYTES = 2 << 30
+_SERVER_PROCESSES = 100
+"""Kept from the tools, for the server's threads."""
+_KILL_SECONDS = 5
+_ROOT_LABEL = "growqr.workspaces"
+_ID_LABEL = "growqr.workspace"
+_WORKER_LABEL = "growqr.worker"
+
+log = structlog.get_logger(__name__)
+
+
+class ContainerSandbox:
+    """The `Sandbox` for hosts with Podman or Docker."""
+
+    def __init__(self, image: str, socket: str = "", *, data_dir: Path) -> None:
+        """`socket` names the engine's Unix socket; empty: Podman's, else Docker's."""
+        self._image = image
+        self._socket = socket
+        self._root_label = f"{_ROOT_LABEL}={data_dir.resolve()}"
+        self._engine: ContainerEngine | None = None
+        self._podman = False
+        self._opening = asyncio.Lock()
+
+    async def start(self, spec: SandboxSpec) -> "ContainerRunning":
+        engine = await self._opened()
+        uid = spec.uid or os.geteuid()
+        if uid == 0:
+            raise SandboxUnavailable("A sandbox needs a host uid of its own that is not 0.")
+        for left, _ in await engine.labelled(self._root_label, f"{_ID_LABEL}={spec.id}"):
+            await engine.remove(left)  # two servers on one home would mix their histories
+        stage = await asyncio.to_thread(_Stage, spec)
+        handover = None
+        try:
+            handover = Handover(stage.door, listen(stage.control), uid)
+            container = await engine.create(
+                f"growqr-{spec.id}-{secrets.token_hex(4)}",
+                {**self._settings(spec, uid, stage), "Image": self._image},
+            )
+            try:
+                printed = await engine.attach(container)
+                await engine.start(container)
+                pid = _seen(await engine.inspect(container), uid)
+            except BaseException:
+                await engine.remove(container)
+                raise
+        except BaseException as error:
+            if handover is not None:
+                await handover.aclose()
+            stage.remove()
+            if isinstance(error, OSError):
+                raise SandboxUnavailable(f"The sandbox did not start: {error}.") from error
+            raise
+        return ContainerRunning(engine, container, pid, printed, stage, handover)
+
+    async def end_orphans(self) -> int:
+        """Remove the containers of workers that died on this host."""
+        try:
+            engine = await self._opened()
+        except SandboxUnavailable:
+            return 0  # the first start says so
+        ended = 0
+        for container, labels in await engine.labelled(self._root_label):
+            if _is_dead(labels.get(_WORKER_LABEL, "")):
+                await engine.remove(container)
+                ended += 1
+        return ended
+
+    async def aclose(self) -> None:
+        if self._engine is not None:
+            await self._engine.aclose()
+
+    async def _opened(self) -> ContainerEngine:
+        async with self._opening:
+            if self._engine is None:
+                engine = ContainerEngine(engine_socket(self._socket))
+                try:
+                    self._podman = await self._checked(engine)
+                except BaseException:
+                    await engine.aclose()
+                    raise
+                self._engine = engine
+            return self._engine
+
+    async def _checked(self, engine: ContainerEngine) -> bool:
+        if await engine.is_rootless():
+            raise SandboxUnavailable(
+                "The container engine runs without root, so it can't give each workspace a user"
+                " id of its own. Use an engine with root, or GROWQR_SANDBOX__RUNTIME=bubblewrap."
+            )
+        if not await engine.has_image(self._image):
+            raise SandboxUnavailable(
+                f"The engine has no image `{self._image}`: build it with `deploy/build-image`,"
+                " or name another with GROWQR_SANDBOX__IMAGE."
+            )
+        return await engine.is_podman()
+
+    def _settings(self, spec: SandboxSpec, uid: int, stage: "_Stage") -> Mapping[str, Any]:
+        tools = max(32, spec.max_processes - _SERVER_PROCESSES)
+        environment = {
+            "HOME": HOME,
+            "USER": "agent",
+            "LANG": "C.UTF-8",
+            "PATH": "/opt/bin:/usr/local/bin:/usr/bin:/bin",
+            "XDG_CONFIG_HOME": "/opt/config",
+            "GROWQR_TOOL_PROCESSES": str(tools),
+            # an engine may pass its own on, and they may hold a password
+            **{name: "" for base in _PROXIES for name in (base, base.upper())},
+            **spec.environment,
+        }
+        # Podman opens the named file, Docker wants the rules themselves
+        rules = str(stage.rules) if self._podman else seccomp_profile()
+        return {
+            "Entrypoint": ["/bin/bash", "/opt/growqr/container"],
+            "Cmd": [str(SERVER_PORT), str(MODEL_PORT)],
+            "User": f"{uid}:{uid}",
+            "WorkingDir": WORKSPACE,
+            "Hostname": "workspace",
+            "Env": [f"{name}={value}" for name, value in environment.items()],
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "StopTimeout": 0,
+            "NetworkDisabled": True,
+            "Labels": {
+                _ROOT_LABEL: self._root_label.partition("=")[2],
+                _ID_LABEL: spec.id,
+                _WORKER_LABEL: _worker(),
+            },
+            "HostConfig": {
+                "NetworkMode": "none",
+                "IpcMode": "private",
+                "CgroupnsMode": "private",
+                "ReadonlyRootfs": True,
+                "CapDrop": ["ALL"],
+                "SecurityOpt": ["no-new-privileges", "label=disable", f"seccomp={rules}"],
+                "Memory": spec.memory_bytes,
+                "MemorySwap": spec.memory_bytes,
+                "PidsLimit": spec.max_processes,
+                **({"NanoCpus": int(spec.cpus * 1e9)} if spec.cpus else {}),
+                "ShmSize": _SHM_BYTES,
+                "Tmpfs": {
+                    "/tmp": f"rw,nosuid,nodev,size={_TMP_BYTES},mode=1777"  # noqa: S108
+                },
+                "Binds": list(stage.binds),
+                "Ulimits": [
+                    {"Name": name, "Soft": most, "Hard": most}
+                    for name, most in (
+                        ("nofile", 4096),
+                        ("nproc", spec.max_processes),
+                        ("fsize", _FILE_BYTES),
+                        ("core", 0),
+                    )
+                ],
+                "LogConfig": {"Type": "none"},
+            },
+        }
+
+
+_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
+
+
+class ContainerRunning:
+    """A started container and what it needs on the host."""
+
+    def __init__(
+        self,
+        engine: ContainerEngine,
+        container: str,
+        pid: int,
+        printed: Printed,
+        stage: "_Stage",
+        handover: Handover,
+    ) -> None:
+        self._engine = engine
+        self._container = container
+        self._stage = stage
+        self._handover = handover
+        self._gone = asyncio.Event()
+        self.pid = pid
+        self.control = stage.control
+        self.output = printed
+        self.notes: Sequence[str] = ()
+        self._end = asyncio.create_task(self._wait(), name="container-wait")
+
+    async def memory_bytes(self) -> int | None:
+        with contextlib.suppress(EngineError):
+            return await self._engine.memory_bytes(self._container)
+        return None
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self._end)
+
+    async def kill(self) -> None:
+        try:
+            await self._engine.kill(self._container)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_KILL_SECONDS):
+                    await self.wait()  # the engine still knows the exit code
+            await self._engine.remove(self._container)
+        except EngineError as error:
+            log.warning("container.remove_failed", container=self._container, error=error.detail)
+        self._gone.set()
+        await self._end
+        await self.output.aclose()
+        await self._handover.aclose()
+        self._stage.remove()
+
+    async def _wait(self) -> int:
+        """Ask the engine for the end until it says so, or until we removed the container."""
+        gone = asyncio.create_task(self._gone.wait())
+        asked = asyncio.create_task(self._exit_code())
+        try:
+            await asyncio.wait([gone, asked], return_when=asyncio.FIRST_COMPLETED)
+            return asked.result() if asked.done() and not gone.done() else -9
+        finally:
+            for task in (gone, asked):
+                task.cancel()
+            await asyncio.wait([gone, asked])
+
+    async def _exit_code(self) -> int:
+        try:
+            return await self._engine.wait(self._container)
+        except EngineError:
+            pass  # the engine restarted perhaps; the container may live on
+        try:
+            return await self._engine.wait(self._container)
+        except EngineError as error:
+            log.warning("container.lost", container=self._container, error=error.detail)
+            return 255
+
+
+class _Stage:
+    """What the container mounts, in a folder of the host."""
+
+    def __init__(self, spec: SandboxSpec) -> None:
+        self.folder = make_stage()
+        self.control = self.folder / "control.sock"
+        self.door = self.folder / "door.sock"
+        self.rules = self.folder / "seccomp.json"
+        self._spec = spec
+        self.rules.write_text(seccomp_profile())
+        uid = spec.uid or os.geteuid()
+        contents = {
+            "passwd": f"agent:x:{uid}:{uid}::{HOME}:/bin/bash\n",
+            "group": f"agent:x:{uid}:\n",
+            "container": (_INSIDE / "container").read_text(),
+            "relay.py": (_INSIDE / "relay.py").read_text(),
+            "bash": (_INSIDE / "toolshell").read_text(),
+            # without this file OpenCode tries to write it, and answers nothing when it can't
+            "ignore": "*\n",
+        }
+        for name, content in contents.items():
+            (self.folder / name).write_text(content)
+            (self.folder / name).chmod(0o555 if name == "bash" else 0o444)
+
+    @property
+    def binds(self) -> Sequence[str]:
+        places = {
+            "passwd": "/etc/passwd",
+            "group": "/etc/group",
+            "container": "/opt/growqr/container",
+            "relay.py": "/opt/growqr/relay.py",
+            "bash": "/opt/sh/bash",
+            "ignore": "/opt/config/opencode/.gitignore",
+            "door.sock": "/run/growqr/control.sock",
+        }
+        root, access = self._spec.root, "ro" if self._spec.read_only else "rw"
+        return [
+            *(f"{self.folder / name}:{place}:ro" for name, place in places.items()),
+            f"{self._spec.opencode.resolve()}:/opt/bin/opencode:ro",
+            f"{self._spec.model_socket}:/run/growqr/model.sock:ro",
+            f"{root / 'ws'}:{WORKSPACE}:{access},nosuid,nodev",
+            f"{root / 'home'}:{HOME}:rw,nosuid,nodev",
+        ]
+
+    def remove(self) -> None:
+        remove_stage(self.folder)
+
+
+def _seen(facts: Mapping[str, Any], uid: int) -> int:
+    """Return the container's first process, if it is one of this host's and runs as `uid`."""
+    pid = int((facts.get("State") or {}).get("Pid") or 0)
+    try:
+        return pid if pid and Path(f"/proc/{pid}").stat().st_uid == uid else 0
+    except OSError:
+        return 0
+
+
+def _worker() -> str:
+    """Name this process so that a later one, which sees the same processes, can look for it."""
+    return json.dumps([_processes_seen(), *process(os.getpid())])
+
+
+def _is_dead(label: str) -> bool:
+    try:
+        seen, pid, started = json.loads(label)
+    except (ValueError, TypeError):
+        return False
+    return bool(seen == _processes_seen()) and not alive([pid, started])
+
+
+def _processes_seen() -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
