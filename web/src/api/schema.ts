@@ -842,6 +842,8 @@ export interface paths {
         /**
          * Create Commit
          * @description One commit by the user; 409 with the current head when `expected_head` is not it.
+         *
+         *     With `base`, what was written since is merged: 409 with the `paths` that both sides changed.
          */
         post: operations["create_commit"];
         delete?: never;
@@ -1513,6 +1515,11 @@ export interface components {
             changes: components["schemas"]["ChangeIn"][];
             /** Expected Head */
             expected_head?: string | null;
+            /**
+             * Base
+             * @description The commit that was read to make the changes.
+             */
+            base?: string | null;
         };
         /**
          * CommitOut
