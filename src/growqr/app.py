@@ -41,6 +41,7 @@ from growqr.git.http import GitHttp
 from growqr.git.repos import RepoService
 from growqr.git.tokens import GitTokens
 from growqr.identity.accounts import Accounts
+from growqr.identity.clerk import ClerkIdentity
 from growqr.identity.tokens import TokenService
 from growqr.models.gateway import ModelGateway
 from growqr.models.provider import build_model
@@ -128,7 +129,7 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     hosting = await stack.enter_async_context(open_hosting(settings.git, data, db))
     forge = hosting.forge
     commits = CommitService(forge, settings.git)
-    memory = Memory(forge, commits)
+    memory = Memory(forge, commits, data / "cache" / "memory")
     repos = RepoService(db, forge, commits, settings)
     internal_token = own_secret(secrets, "internal-token")
     endpoint, engine_token = await _engine(settings, data, stack)
@@ -138,11 +139,12 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
         namespace=settings.rivet.namespace,
         pool=settings.rivet.pool,
         conn_params={"token": internal_token},
+        token=engine_token,
     )
     stack.push_async_callback(client.aclose)
 
     if role in ("all", "worker"):
-        gateway = ModelGateway(settings.model)
+        gateway = ModelGateway(settings.model, ledger=data / "db" / "model-usage.sqlite")
         stack.push_async_callback(gateway.aclose)
         workspaces = Workspaces(settings, gateway)
         stack.push_async_callback(workspaces.aclose)
@@ -167,6 +169,10 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     gateway_to_agents = AgentGateway(client)
     events = EventHub(gateway_to_agents, per_user=settings.limits.sse_per_user)
     stack.push_async_callback(events.aclose)
+    clerk: ClerkIdentity | None = None
+    if settings.identity.provider == "clerk":
+        clerk = ClerkIdentity(settings.identity, db, settings.base_url)
+        stack.push_async_callback(clerk.aclose)
     entitlements = Entitlements(settings.billing, db)
     billing: Billing | None = None
     if settings.billing.provider == "stripe":
@@ -186,6 +192,7 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
         accounts=Accounts(db, tokens, settings.identity),
         entitlements=entitlements,
         billing=billing,
+        clerk=clerk,
         forge=forge,
         commits=commits,
         memory=memory,

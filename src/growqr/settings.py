@@ -69,6 +69,10 @@ class SandboxSettings(BaseModel):
     max_processes: int = 256
     cpus: float = 0
     """Processors' worth of time for one sandbox; 0: no limit."""
+    disk_bytes: int = 2 * 1024 * 1024 * 1024
+    """What one workspace may hold on the disk, its home included; 0: no limit."""
+    recycle_bytes: int = 900 * 1024 * 1024
+    """An idle server that holds more memory is stopped; its sessions stay. 0: never."""
     task_seconds: float = 1800
     """Wall time for one task."""
     max_steps: int = 100
@@ -87,6 +91,25 @@ class IdentitySettings(BaseModel):
     """Wrong passwords for one account from one network address in 15 minutes."""
     clerk_publishable_key: str = ""
     clerk_secret_key: SecretStr = SecretStr("")
+    clerk_webhook_secret: SecretStr = SecretStr("")
+    clerk_jwt_key: str = ""
+    """Clerk's public key as PEM; empty: the key set that Clerk publishes."""
+    clerk_authorized_parties: tuple[str, ...] = ()
+    """Origins whose tokens are taken; empty: our own public address."""
+    clerk_clock_skew_seconds: int = Field(5, ge=0, le=60)
+    clerk_api_url: str = "https://api.clerk.com"
+    """Another address is for tests."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "IdentitySettings":
+        if self.provider == "clerk":
+            for name in ("publishable_key", "secret_key", "webhook_secret"):
+                value = getattr(self, f"clerk_{name}")
+                if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
+                    raise ValueError(
+                        f"set GROWQR_IDENTITY__CLERK_{name.upper()}: the provider `clerk` needs it"
+                    )
+        return self
 
 
 class Plan(BaseModel):
@@ -151,6 +174,12 @@ class ModelSettings(BaseModel):
     request_seconds: float = 120
     max_turn_steps: int = 24
     """Model calls in one turn before the turn gives up."""
+    requests_per_minute: int = 240
+    """Model calls of one person's sandboxes."""
+    tokens_per_task: int = 0
+    """Input and output tokens of one coding task; 0: no limit."""
+    tokens_per_day: int = 0
+    """Input and output tokens of one person's sandboxes in one day (UTC); 0: no limit."""
 
     @model_validator(mode="after")
     def _complete(self) -> "ModelSettings":
@@ -200,15 +229,6 @@ class Settings(BaseSettings):
     billing: BillingSettings = Field(default_factory=BillingSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
     limits: Limits = Field(default_factory=Limits)
-
-    @model_validator(mode="after")
-    def _available(self) -> "Settings":
-        for name, chosen, built in (("IDENTITY__PROVIDER", self.identity.provider, "local"),):
-            if chosen != built:
-                raise ValueError(
-                    f"GROWQR_{name}={chosen} is not available in this version; use {built}"
-                )
-        return self
 
     @property
     def base_url(self) -> str:

@@ -209,6 +209,11 @@ class FakeHandle:
         self._agent.calls.append(action)
         return getattr(self._agent, action)(*args)
 
+    async def destroy(self) -> None:
+        if self._client.down:
+            raise Unreachable("down")
+        self._client.agents.pop(self._agent.actor_id, None)
+
     @asynccontextmanager
     async def subscribe(self, event: str) -> AsyncIterator[AsyncIterator[list[Any]]]:
         if self._client.down:

@@ -34,6 +34,7 @@ async def test_configuration_for_the_web_app(anyone: httpx.AsyncClient) -> None:
     assert (await anyone.get("/config")).json() == {
         "model": {"provider": "offline", "name": "offline", "offline": True},
         "identity": "local",
+        "clerk_publishable_key": None,
         "billing": "none",
         "version": __version__,
         "message_chars": 32_000,

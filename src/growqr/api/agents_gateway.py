@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import structlog
-from pyrivet import ActionError, ActorHandle, Client, EventsLost, RivetError
+from pyrivet import ActionError, ActorHandle, ActorNotFound, Client, EventsLost, RivetError
 
 from growqr.db.tables import ActorRow
 from growqr.errors import Conflict, GrowError, InvalidInput, NotFound, TooMany, Unavailable
@@ -77,6 +77,15 @@ class AgentGateway:
         """Post a notice of the platform; the same `message_id` is posted once."""
         notice = {"message_id": message_id, "text": text, "billing": billing}
         await self._call(actor, "notice", notice, retry=True)
+
+    async def remove(self, actor: ActorRow) -> None:
+        """Remove the agent and all it has stored, for good; one that never ran is no error."""
+        try:
+            await self._handle(actor).destroy()
+        except ActorNotFound:
+            return
+        except RivetError as error:
+            raise _translated(error, actor, "destroy") from error
 
     @asynccontextmanager
     async def live_events(self, actor: ActorRow) -> AsyncIterator[AsyncIterator[Json | None]]:

@@ -40,7 +40,7 @@ async def _current_user(
 ) -> Principal:
     if credentials is None:
         raise Unauthenticated("Send `Authorization: Bearer TOKEN`.")
-    return services.tokens.verify(credentials.credentials)
+    return await services.principal_of(credentials.credentials)
 
 
 CurrentUser = Annotated[Principal, Depends(_current_user)]

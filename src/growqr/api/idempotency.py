@@ -68,7 +68,7 @@ class IdempotentRoute(APIRoute):
 
         async def once(request: Request) -> Response:
             key = request.headers.get("idempotency-key")
-            user = _caller(request)
+            user = await _caller(request)
             if key is None or user is None:  # without a user the route itself answers 401
                 return await handle(request)
             if not (1 <= len(key) <= 200 and key.isascii() and key.isprintable()):
@@ -93,11 +93,11 @@ class IdempotentRoute(APIRoute):
         return once
 
 
-def _caller(request: Request) -> Principal | None:
+async def _caller(request: Request) -> Principal | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         return None
-    return services_of(request).tokens.verify(token)
+    return await services_of(request).principal_of(token)
 
 
 async def _fingerprint(request: Request) -> str:

@@ -14,6 +14,8 @@ from growqr.git.forge import Forge
 from growqr.git.repos import RepoService
 from growqr.git.tokens import GitTokens
 from growqr.identity.accounts import Accounts
+from growqr.identity.clerk import ClerkIdentity
+from growqr.identity.principal import Principal
 from growqr.identity.tokens import TokenService
 from growqr.settings import Settings
 
@@ -46,3 +48,11 @@ class Services:
     """Address of the actor engine, asked by `/readyz`."""
     billing: Billing | None = None
     """None: self-hosted, no billing."""
+    clerk: ClerkIdentity | None = None
+    """None: local accounts."""
+
+    async def principal_of(self, token: str) -> Principal:
+        """Return who a bearer token speaks for; raises TokenInvalid."""
+        if self.clerk is not None:
+            return await self.clerk.verify(token)
+        return self.tokens.verify(token)

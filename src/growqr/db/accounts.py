@@ -44,6 +44,13 @@ async def revoke_family(session: AsyncSession, family_id: str, now: datetime) ->
     )
 
 
+async def revoke_all(session: AsyncSession, user_id: str, now: datetime) -> None:
+    """Make every refresh token of the user useless."""
+    await session.execute(
+        update(RefreshToken).where(RefreshToken.user_id == user_id).values(revoked_at=now)
+    )
+
+
 async def drop_expired_tokens(session: AsyncSession, user_id: str, now: datetime) -> None:
     """Delete the user's tokens that can't be used any more."""
     await session.execute(

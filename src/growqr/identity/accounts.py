@@ -144,6 +144,29 @@ class Accounts:
             if found is not None:
                 await queries.revoke_family(session, found[0].family_id, datetime.now(UTC))
 
+    async def change_password(self, user_id: str, *, current: str, new: str, address: str) -> Login:
+        """Set a new password and end every other login; returns a new one.
+
+        Raises LoginFailed when `current` is wrong, and TooManyAttempts.
+        """
+        await self.check_password(user_id, current, address=address)
+        hashed = await self._passwords.hash(new)
+        async with self._db.session() as session:
+            await queries.revoke_all(session, user_id, datetime.now(UTC))
+            user = await session.get_one(User, user_id)
+            user.password_hash = hashed
+            return self._log_in(session, user)
+
+    async def check_password(self, user_id: str, password: str, *, address: str) -> None:
+        """Raise LoginFailed unless this is the user's password, and TooManyAttempts."""
+        key = f"{user_id} {address}"
+        self._failures.check(key)
+        async with self._db.session() as session:
+            user = await session.get(User, user_id)
+        if not await self._passwords.matches(user.password_hash if user else None, password):
+            self._failures.count(key)
+            raise LoginFailed("The password is wrong.")
+
     def _log_in(self, session: AsyncSession, user: User, family_id: str | None = None) -> Login:
         principal = Principal(user.id, user.email, user.name)
         access = self._tokens.issue(principal)

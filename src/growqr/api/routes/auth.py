@@ -3,10 +3,13 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from growqr.api.departure import remove_user
 from growqr.api.deps import CurrentUser, ServicesDep
+from growqr.api.services import Services
+from growqr.errors import NotFound
 from growqr.identity.accounts import Login
 from growqr.identity.principal import Principal
 
@@ -85,8 +88,31 @@ class RefreshIn(BaseModel):
     refresh_token: _RefreshToken
 
 
+class PasswordIn(BaseModel):
+    """The password now, and the one from now on."""
+
+    current: Annotated[str, Field(min_length=1, max_length=256)]
+    new: _Password
+
+
+class DeleteIn(BaseModel):
+    """The password, so that a lost token is not enough."""
+
+    password: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+async def _local(services: ServicesDep) -> Services:
+    if services.clerk is not None:
+        raise NotFound("Accounts are at Clerk: log in there.")
+    return services
+
+
+LocalServices = Annotated[Services, Depends(_local)]
+"""The services, where accounts are local; 404 otherwise."""
+
+
 @router.post("/register", status_code=201)
-async def register(body: RegisterIn, request: Request, services: ServicesDep) -> LoginOut:
+async def register(body: RegisterIn, request: Request, services: LocalServices) -> LoginOut:
     """Make an account and log in."""
     login = await services.accounts.register(
         email=body.email, password=body.password, name=body.name, address=_address(request)
@@ -95,7 +121,7 @@ async def register(body: RegisterIn, request: Request, services: ServicesDep) ->
 
 
 @router.post("/login")
-async def login(body: LoginIn, request: Request, services: ServicesDep) -> LoginOut:
+async def login(body: LoginIn, request: Request, services: LocalServices) -> LoginOut:
     """Log in with address and password."""
     login = await services.accounts.login(
         email=body.email, password=body.password, address=_address(request)
@@ -104,13 +130,13 @@ async def login(body: LoginIn, request: Request, services: ServicesDep) -> Login
 
 
 @router.post("/refresh")
-async def refresh(body: RefreshIn, services: ServicesDep) -> LoginOut:
+async def refresh(body: RefreshIn, services: LocalServices) -> LoginOut:
     """Exchange a refresh token for new tokens."""
     return LoginOut.of(await services.accounts.refresh(body.refresh_token))
 
 
 @router.post("/logout", status_code=204)
-async def logout(body: RefreshIn, services: ServicesDep) -> Response:
+async def logout(body: RefreshIn, services: LocalServices) -> Response:
     """Make the refresh tokens of this login useless."""
     await services.accounts.logout(body.refresh_token)
     return Response(status_code=204)
@@ -120,6 +146,43 @@ async def logout(body: RefreshIn, services: ServicesDep) -> Response:
 async def get_me(user: CurrentUser) -> UserOut:
     """Who the token speaks for."""
     return UserOut.of(user)
+
+
+@router.post("/password")
+async def change_password(
+    body: PasswordIn, user: CurrentUser, request: Request, services: LocalServices
+) -> LoginOut:
+    """Set a new password; every other login of the account ends."""
+    login = await services.accounts.change_password(
+        user.user_id, current=body.current, new=body.new, address=_address(request)
+    )
+    return LoginOut.of(login)
+
+
+@router.post("/delete", status_code=204)
+async def delete_account(
+    body: DeleteIn, user: CurrentUser, request: Request, services: ServicesDep
+) -> Response:
+    """Erase the account and everything of it, repositories too: clone them first.
+
+    With local accounts the password is asked for; with Clerk, delete the account there.
+    """
+    if services.clerk is not None:
+        raise NotFound("Accounts are at Clerk: delete yours there.")
+    await services.accounts.check_password(user.user_id, body.password, address=_address(request))
+    await remove_user(services, user.user_id)
+    return Response(status_code=204)
+
+
+@router.post("/webhooks/clerk", status_code=204, include_in_schema=False)
+async def receive_clerk(request: Request, services: ServicesDep) -> Response:
+    """Clerk says that a user was made, changed or deleted."""
+    if services.clerk is None:
+        raise NotFound("There is nothing at this address.")
+    gone = await services.clerk.receive(await request.body(), dict(request.headers))
+    if gone is not None:
+        await remove_user(services, gone)
+    return Response(status_code=204)
 
 
 def _address(request: Request) -> str:

@@ -37,6 +37,7 @@ class ConfigOut(BaseModel):
 
     model: ModelOut
     identity: str
+    clerk_publishable_key: str | None = None
     billing: str
     version: str
     message_chars: int
@@ -80,6 +81,7 @@ async def get_config(services: ServicesDep) -> ConfigOut:
             offline=offline,
         ),
         identity=settings.identity.provider,
+        clerk_publishable_key=settings.identity.clerk_publishable_key or None,
         billing=settings.billing.provider,
         version=__version__,
         message_chars=settings.limits.message_chars,
