@@ -11,11 +11,15 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Result:
-    """Times in milliseconds of one measured thing; `budget_ms` is promised for the median."""
+    """Times in milliseconds of one measured thing; `budget_ms` is promised for the median.
+
+    `per_second` is how many were done a second by all who did it at once.
+    """
 
     what: str
     times_ms: Sequence[float]
     budget_ms: float | None = None
+    per_second: float | None = None
 
     def percentile(self, share: int) -> float:
         return quantiles(self.times_ms, n=100, method="inclusive")[share - 1]
@@ -27,12 +31,14 @@ class Result:
             "p50_ms": round(self.percentile(50), 3),
             "p99_ms": round(self.percentile(99), 3),
             "budget_p50_ms": self.budget_ms,
+            "per_second": round(self.per_second, 1) if self.per_second else None,
         }
 
 
 def table(title: str, results: Sequence[Result]) -> str:
     """Render the results; a median over its budget is marked."""
-    rows = Table("what", "n", "p50 ms", "p99 ms", "budget p50", "p50 / budget", title=title)
+    heads = ("what", "n", "p50 ms", "p99 ms", "per second", "budget p50", "p50 / budget")
+    rows = Table(*heads, title=title)
     for result in results:
         middle = result.percentile(50)
         share = f"{middle / result.budget_ms:.2f}" if result.budget_ms else ""
@@ -42,6 +48,7 @@ def table(title: str, results: Sequence[Result]) -> str:
             str(len(result.times_ms)),
             f"{middle:.1f}",
             f"{result.percentile(99):.1f}",
+            f"{result.per_second:.0f}" if result.per_second else "",
             f"{result.budget_ms:g}" if result.budget_ms else "",
             f"[red]{share}[/]" if over else share,
         )
