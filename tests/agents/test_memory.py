@@ -1,12 +1,16 @@
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import pygit2
 import pytest
 
 from growqr.agents import front_matter
 from growqr.agents.goals import GoalNotFound, GoalStatusInvalid
 from growqr.agents.memory import CONTEXT_CHARS, Memory, MemoryNotFound, MemoryTooLarge, normalise
-from growqr.agents.memory_index import words
+from growqr.agents.memory_past import MomentInvalid, TooEarly, moment
+from growqr.agents.search_words import words
+from growqr.git.building import build_tree
 from growqr.git.capabilities import PathForbidden
 from growqr.git.commits import CommitService
 from growqr.git.embedded import EmbeddedForge
@@ -209,3 +213,103 @@ async def test_limits_and_capabilities_hold(memory: Memory) -> None:
     stranger = Author("act_2", "Coder", frozenset({"git.commit:agents/coding/**"}))
     with pytest.raises(PathForbidden):
         await memory.remember(REPO, stranger, "tea", "x", "y", "op")
+
+
+async def test_a_past_day_is_searched_as_it_was(memory: Memory, forge: EmbeddedForge) -> None:
+    await remember(memory, "tea", "Likes green tea.")
+    before = (await remember(memory, "cats", "Two cats.")).at
+    with pytest.raises(TooEarly):
+        await memory.search(REPO, "tea", at=moment("1999-12-31"))
+    later = before + timedelta(seconds=2)
+    await commit_later(forge, "memory/tea.md", b"Likes black coffee now.", later)
+    assert [hit.path for hit in await memory.search(REPO, "tea green")] == ["memory/tea.md"]
+    assert "coffee" in (await memory.search(REPO, "tea"))[0].snippet, "the path still says tea"
+    (then,) = await memory.search(REPO, "green", at=before)
+    assert then.snippet == "Likes green tea."
+    assert await memory.search(REPO, "coffee", at=before) == []
+    assert (await memory.read(REPO, "tea", at=before)).body == "Likes green tea.\n"
+    assert await memory.search(REPO, "coffee", at=later)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("2026-01-31", "2026-01-31T23:59:59.999999+00:00"),
+        ("2026-01-31T12:00", "2026-01-31T12:00:00+00:00"),
+        ("2026-01-31T12:00:00+02:00", "2026-01-31T12:00:00+02:00"),
+    ],
+)
+def test_a_date_means_its_end(text: str, meant: str) -> None:
+    assert moment(text) == datetime.fromisoformat(meant)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "31.1.2026", "9" * 30])
+def test_what_is_no_date_is_refused(text: str) -> None:
+    with pytest.raises(MomentInvalid):
+        moment(text)
+
+
+async def test_what_is_forgotten_is_gone_now_and_still_in_history(memory: Memory) -> None:
+    assert (await memory.remains(REPO, "tea")).versions == 0
+    await remember(memory, "tea", "Green.")
+    kept = await remember(memory, "tea", "Black.", operation="op-2")
+    await memory.forget(REPO, GROW, "tea", "asked to", "op-3")
+    assert await memory.search(REPO, "black") == []
+    left = await memory.remains(REPO, "tea")
+    assert (left.path, left.versions, left.last) == ("memory/tea.md", 2, kept.sha)
+
+
+async def test_the_index_outlives_the_process_and_any_damage(
+    forge: EmbeddedForge, tmp_path: Path
+) -> None:
+    await forge.create(REPO)
+    cache = tmp_path / "cache"
+    first = Memory(forge, CommitService(forge, GitSettings()), cache)
+    await remember(first, "tea", "Green tea.")
+    assert await first.search(REPO, "green")
+    await remember(first, "cats", "Two cats.")
+    second = Memory(forge, CommitService(forge, GitSettings()), cache)
+    assert [hit.path for hit in await second.search(REPO, "cats tea")] == [
+        "memory/cats.md",
+        "memory/tea.md",
+    ]
+    (file,) = cache.glob("*.sqlite")
+    for other in cache.glob("*.sqlite-*"):
+        other.unlink()
+    file.write_bytes(b"not a database at all" * 100)
+    third = Memory(forge, CommitService(forge, GitSettings()), cache)
+    assert [hit.path for hit in await third.search(REPO, "green")] == ["memory/tea.md"]
+
+
+async def test_queries_are_words_and_never_commands(memory: Memory) -> None:
+    await remember(memory, "tea", 'Says "hello" AND more; NEAR(x) title:tea don\'t*')
+    for query in ('"', "AND", "title:", "NEAR(", "*", "a OR", "tea' --", "𝔗ea", "\0", " "):
+        await memory.search(REPO, query)
+    assert await memory.search(REPO, 'NOT "hello')
+
+
+async def test_many_memories_leave_the_newest_in_the_context(memory: Memory) -> None:
+    changes = [
+        Change(
+            f"memory/{n:04}.md",
+            f"---\nupdated: 2026-01-01T00:{n // 60:02}:{n % 60:02}\n---\nx".encode(),
+        )
+        for n in range(400)
+    ]
+    await memory._commits.commit(
+        REPO, actor=GROW, kind="x", scope="y", what="z", changes=changes, operation="many"
+    )
+    context = await memory.context(REPO)
+    assert "memory/0399.md" in context
+    assert "memory/0000.md" not in context
+    assert len(context) <= CONTEXT_CHARS
+    assert "more: recall finds them" in context
+
+
+async def commit_later(forge: EmbeddedForge, path: str, content: bytes, at: datetime) -> None:
+    """Commit behind the forge's back, with a time of the test's own."""
+    git = pygit2.Repository(str(forge.path(REPO.id)))
+    head = git.references["refs/heads/main"].peel(pygit2.Commit)
+    tree = build_tree(git, head.tree, [Change(path, content)])
+    who = pygit2.Signature("Ada", "ada@example.com", int(at.timestamp()), 0)
+    git.create_commit("refs/heads/main", who, who, "change", tree, [head.id])

@@ -86,3 +86,18 @@ async def test_without_an_agent_there_is_no_memory(app: FastAPI) -> None:
         token = (await http.post("/auth/register", json=account)).json()["token"]
         http.headers["authorization"] = f"Bearer {token}"
         assert (await http.get("/memory")).status_code == 404
+
+
+async def test_the_past_can_be_asked(services: Services, ada: Person) -> None:
+    await remember(services, ada, "tea", "Likes green tea.")
+    today = (await ada.http.get("/memory/history")).json()["items"][0]["at"][:10]
+    hits = (await ada.http.get(f"/memory/search?q=tea&at={today}")).json()["items"]
+    assert [hit["path"] for hit in hits] == ["memory/tea.md"]
+    file = await ada.http.get(f"/memory/file?path=tea&at={today}")
+    assert file.json()["content"] == "Likes green tea.\n"
+    early = await ada.http.get("/memory/search?q=tea&at=1999-01-01")
+    assert (early.status_code, early.json()["code"]) == (404, "too_early")
+    wrong = await ada.http.get("/memory/search?q=tea&at=soon")
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "moment_invalid")
+    left = (await ada.http.get("/memory/remains?path=tea")).json()
+    assert (left["path"], left["versions"]) == ("memory/tea.md", 1)

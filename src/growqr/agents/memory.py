@@ -2,7 +2,10 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from growqr.agents import front_matter
@@ -17,7 +20,9 @@ from growqr.agents.goals import (
     new_goal,
     status_of,
 )
-from growqr.agents.memory_index import MAX_FILE_BYTES, Document, Hit, MemoryIndex, search
+from growqr.agents.memory_index import MAX_FILE_BYTES, Document, Hit, MemoryIndex
+from growqr.agents.memory_past import Remains, commit_at, remains
+from growqr.agents.search_index import SearchIndex
 from growqr.errors import NotFound, TooLarge
 from growqr.git.commits import CommitService
 from growqr.git.forge import Author, BlobNotFound, Change, CommitInfo, Forge, RepoRef
@@ -52,30 +57,42 @@ class Memory:
     returns the first call's commit. Errors of the commit service pass through.
     """
 
-    def __init__(self, forge: Forge, commits: CommitService) -> None:
+    def __init__(self, forge: Forge, commits: CommitService, cache: Path | None = None) -> None:
+        """`cache` is a folder for search indexes; None keeps them in memory."""
         self._forge = forge
         self._commits = commits
-        self._index = MemoryIndex(forge)
+        self._index = MemoryIndex(forge, cache)
 
     async def files(self, repo: RepoRef) -> list[Document]:
-        """Every Markdown file at the head, by path."""
-        return list((await self._index.snapshot(repo)).documents.values())
+        """Every Markdown file at the head, by path, without the bodies."""
+        index = await self._index.now(repo)
+        return await asyncio.to_thread(index.listing)
 
-    async def read(self, repo: RepoRef, path: str) -> Document:
-        """One file, under the path it was remembered with. Raises MemoryNotFound."""
-        documents = (await self._index.snapshot(repo)).documents
-        document = documents.get(path) or documents.get(normalise(path))
+    async def read(self, repo: RepoRef, path: str, at: datetime | None = None) -> Document:
+        """One file, under the path it was remembered with; `at`: as it was then.
+
+        Raises MemoryNotFound, and TooEarly for a time before the first commit.
+        """
+        index = await self._at(repo, at)
+        document = await asyncio.to_thread(index.get, path)
+        document = document or await asyncio.to_thread(index.get, normalise(path))
         if document is None:
             raise MemoryNotFound(f"nothing is remembered under `{path[:200]}`")
         if document.size > MAX_FILE_BYTES:
-            data = await self._forge.blob(repo, document.path)
+            head = await asyncio.to_thread(index.head)
+            data = await self._forge.blob(repo, document.path, ref=head or "main")
             document = replace(document, body=front_matter.split(data.decode(errors="replace"))[1])
         return document
 
-    async def search(self, repo: RepoRef, query: str, limit: int = 10) -> list[Hit]:
-        """What matches `query`, best first."""
-        documents = (await self._index.snapshot(repo)).documents.values()
-        return await asyncio.to_thread(search, documents, query, limit)
+    async def search(
+        self, repo: RepoRef, query: str, limit: int = 10, at: datetime | None = None
+    ) -> list[Hit]:
+        """What matches `query`, best first; `at`: among what was remembered then.
+
+        Raises TooEarly for a time before the first commit.
+        """
+        index = await self._at(repo, at)
+        return await asyncio.to_thread(index.search, query, limit)
 
     recall = search
 
@@ -126,7 +143,7 @@ class Memory:
         task_id: str | None = None,
         message_id: str | None = None,
     ) -> CommitInfo:
-        """Delete one memory (its history stays in Git). Raises MemoryNotFound."""
+        """Delete one memory; `remains` tells what history keeps of it. Raises MemoryNotFound."""
         path = normalise(path)
         made = await self._commits.commit(
             repo,
@@ -171,8 +188,8 @@ class Memory:
 
     async def goals(self, repo: RepoRef, status: GoalStatus | None = None) -> list[Goal]:
         """Goals by age of their files' names, those of one status if given."""
-        documents = (await self._index.snapshot(repo)).documents.values()
-        found = [goal_of(document) for document in documents if document.path.startswith("goals/")]
+        index = await self._index.now(repo)
+        found = [goal_of(document) for document in await asyncio.to_thread(index.below, "goals/")]
         return [goal for goal in found if status is None or goal.status == status]
 
     async def set_goal(
@@ -220,7 +237,7 @@ class Memory:
         """
         wanted = status_of(status)
         path = check_path(f"goals/{goal_id.removesuffix('.md').removeprefix('goals/')}.md")
-        document = (await self._index.snapshot(repo)).documents.get(path)
+        document = await asyncio.to_thread((await self._index.now(repo)).get, path)
         if document is None:
             raise GoalNotFound(f"there is no goal `{goal_id[:100]}`")
         old = goal_of(document)
@@ -241,24 +258,32 @@ class Memory:
         return goal, made
 
     async def context(self, repo: RepoRef) -> str:
-        """What every turn is told: profile, open goals, titles of memories; bounded."""
-        documents = (await self._index.snapshot(repo)).documents
-        profile = documents.get(PROFILE)
+        """What every turn is told: profile, open goals, titles of memories; bounded.
+
+        Memories that were written last come first; what has no room is found by search.
+        """
+        index = await self._index.now(repo)
+        profile = await asyncio.to_thread(index.get, PROFILE)
         goals = (await self.goals(repo, "open"))[:_CONTEXT_GOALS]
         parts = []
         if profile is not None:
             parts.append(f"## Profile\n{profile.body.strip()[:_PROFILE_CHARS]}")
         if goals:
             parts.append("## Open goals\n" + "\n".join(goal_line(goal) for goal in goals))
-        titles = [
-            f"- {document.path}: {document.title}"
-            for document in documents.values()
-            if document.path.startswith(_CONTEXT_FOLDERS)
-        ]
-        if titles:
-            parts.append("## Memories (recall to read them)\n" + "\n".join(titles))
+        listed = await asyncio.to_thread(index.listing)
+        memories = [d for d in listed if d.path.startswith(_CONTEXT_FOLDERS)]
+        memories.sort(key=lambda d: str(d.meta.get("updated", "")), reverse=True)
         text = "\n\n".join(parts)
-        return text if len(text) <= CONTEXT_CHARS else text[: CONTEXT_CHARS - 2] + "\n…"
+        return text + _titles(memories, CONTEXT_CHARS - len(text))
+
+    async def remains(self, repo: RepoRef, path: str) -> Remains:
+        """What Git's history still holds of a file, whether it is there now or not."""
+        return await remains(self._forge, repo, normalise(path))
+
+    async def _at(self, repo: RepoRef, when: datetime | None) -> SearchIndex:
+        if when is None:
+            return await self._index.now(repo)
+        return await self._index.at(repo, (await commit_at(self._forge, repo, when)).sha)
 
     async def _existing(self, repo: RepoRef, path: str) -> tuple[dict[str, Any], str]:
         try:
@@ -281,6 +306,23 @@ def normalise(path: str) -> str:
         names = ["memory", *names]
     name = "/".join(names)
     return check_path(name if not name or name.endswith(".md") else f"{name}.md")
+
+
+def _titles(memories: Sequence[Document], room: int) -> str:
+    """The titles that have room, and how many have not."""
+    head, tail = "\n\n## Memories (recall to read them)\n", "\n… and {} more: recall finds them"
+    room -= len(head) + len(tail) + 8
+    lines: list[str] = []
+    for document in memories:
+        line = f"- {document.path}: {document.title}\n"
+        room -= len(line)
+        if room < 0:
+            break
+        lines.append(line)
+    if not lines:
+        return ""
+    left = len(memories) - len(lines)
+    return (head + "".join(lines)).rstrip() + (tail.format(left) if left else "")
 
 
 def _write(path: str, text: str) -> Change:

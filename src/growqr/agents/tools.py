@@ -14,6 +14,7 @@ from pydantic_ai.toolsets import FunctionToolset
 from growqr.agents import tasks
 from growqr.agents.delegation import Delegation
 from growqr.agents.memory import normalise
+from growqr.agents.memory_past import moment
 from growqr.agents.messages import cut
 from growqr.agents.quest import wanted_quest
 from growqr.agents.quests import load_quests
@@ -44,20 +45,22 @@ async def remember(ctx: Context, path: str, content: str, reason: str) -> dict[s
     return _committed(ctx, commit, path=normalise(path))
 
 
-async def recall(ctx: Context, query: str) -> dict[str, Any]:
+async def recall(ctx: Context, query: str, at: str | None = None) -> dict[str, Any]:
     """Search the user's memory.
 
     Args:
         query: A few words.
+        at: A date such as 2026-01-31, to search what was known on that day.
     """
     grow = ctx.deps.grow
-    hits = await grow.services.memory.search(grow.spec.repo, query, MAX_HITS)
+    when = moment(at) if at else None
+    hits = await grow.services.memory.search(grow.spec.repo, query, MAX_HITS, when)
     found = [{"path": hit.path, "snippet": hit.snippet[:MAX_SNIPPET_CHARS]} for hit in hits]
     return {"hits": found}
 
 
 async def forget(ctx: Context, path: str, reason: str) -> dict[str, Any]:
-    """Remove a note from the user's memory; Git keeps its history.
+    """Remove a note from the user's memory; say what stays in Git's history.
 
     Args:
         path: The note's path, as `recall` gives it.
@@ -67,7 +70,9 @@ async def forget(ctx: Context, path: str, reason: str) -> dict[str, Any]:
     commit = await grow.services.memory.forget(
         grow.spec.repo, grow.author, path, reason, **_cause(ctx)
     )
-    return _committed(ctx, commit, path=normalise(path))
+    left = await grow.services.memory.remains(grow.spec.repo, path)
+    told = {"versions": left.versions, "last_commit": left.last}
+    return _committed(ctx, commit, path=normalise(path), remains_in_history=told)
 
 
 async def set_goal(ctx: Context, title: str, why: str, due: str | None = None) -> dict[str, Any]:

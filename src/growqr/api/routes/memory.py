@@ -1,12 +1,14 @@
 """What the Grow Agent remembers: files, search, history, and undoing one change."""
 
 import hashlib
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from growqr.agents.memory_index import Document, Hit
+from growqr.agents.memory_past import moment
 from growqr.api.deps import CurrentUser, ServicesDep
 from growqr.api.git_models import CommitOut, Sha
 from growqr.api.idempotency import IdempotencyHeader, IdempotentRoute
@@ -65,6 +67,17 @@ class HitOut(BaseModel):
         return cls.model_validate(hit)
 
 
+class RemainsOut(BaseModel):
+    """What history holds of one path; `last` is the newest commit that has it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    path: str = Field(examples=["memory/tea.md"])
+    versions: int = Field(description="How many commits hold it; at most 200 are counted.")
+    last: str | None
+    at: datetime | None
+
+
 class RevertIn(BaseModel):
     """The commit to undo."""
 
@@ -76,6 +89,14 @@ async def _life_repo(user: CurrentUser, services: ServicesDep) -> RepoRef:
 
 
 LifeRepo = Annotated[RepoRef, Depends(_life_repo)]
+At = Annotated[
+    str | None,
+    Query(
+        max_length=40,
+        description="As it was then: a date (its end, UTC) or a date and time.",
+        examples=["2026-01-31"],
+    ),
+]
 
 
 @router.get("")
@@ -92,9 +113,10 @@ async def get_memory_file(
     repo: LifeRepo,
     services: ServicesDep,
     path: Annotated[str, Query(examples=["memory/tea.md"])],
+    at: At = None,
 ) -> MemoryContentOut:
     """One file with its text."""
-    document = await services.memory.read(repo, path)
+    document = await services.memory.read(repo, path, moment(at) if at else None)
     file = MemoryFileOut.of(document)
     return MemoryContentOut(**file.model_dump(), content=document.body)
 
@@ -105,10 +127,21 @@ async def search_memory(
     services: ServicesDep,
     q: Annotated[str, Query(min_length=1, max_length=500, examples=["tea"])],
     limit: Annotated[int, Query(ge=1, le=50)] = 20,
+    at: At = None,
 ) -> Page[HitOut]:
     """Full-text search, best match first, on one page."""
-    hits = await services.memory.search(repo, q, limit)
+    hits = await services.memory.search(repo, q, limit, moment(at) if at else None)
     return Page(items=[HitOut.of(hit) for hit in hits], next_cursor=None)
+
+
+@router.get("/remains")
+async def remains_of_memory(
+    repo: LifeRepo,
+    services: ServicesDep,
+    path: Annotated[str, Query(examples=["memory/tea.md"])],
+) -> RemainsOut:
+    """What Git's history still holds of a file, also after it was forgotten."""
+    return RemainsOut.model_validate(await services.memory.remains(repo, path))
 
 
 @router.get("/history")
