@@ -23,7 +23,7 @@ json_values = st.recursive(
 def test_values_survive_a_frame(value: Any) -> None:
     tag, content = _wire.read_frame(_wire.action_request(7, "a", (value, "$x")))
     assert (tag, content) == ("ActionRequest", {"id": 7, "name": "a", "args": [value, "$x"]})
-    assert _wire.read_frame(_wire.event("e", (value,)))[1]["args"] == [value]
+    assert _wire.read_frame(_wire.event("e", _wire.dump([value])))[1]["args"] == [value]
 
 
 def test_frames_look_as_rivetkit_writes_them() -> None:

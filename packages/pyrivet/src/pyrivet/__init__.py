@@ -1,9 +1,11 @@
 """Durable actors in Python on Rivet Engine."""
 
-from pyrivet._actions import action
+from pyrivet._actions import action, queue
 from pyrivet._connection import Connection
 from pyrivet._database import Database, Result
 from pyrivet._kv import KeyValue
+from pyrivet._queue import Queue
+from pyrivet._raw import Request, Response
 from pyrivet._schedule import Schedule
 from pyrivet._subscription import Subscription
 from pyrivet.actor import Actor, ActorOptions
@@ -43,6 +45,9 @@ __all__ = [
     "EventsLost",
     "KeyValue",
     "ProtocolError",
+    "Queue",
+    "Request",
+    "Response",
     "Result",
     "RivetError",
     "Schedule",
@@ -51,4 +56,5 @@ __all__ = [
     "Worker",
     "WorkerError",
     "action",
+    "queue",
 ]

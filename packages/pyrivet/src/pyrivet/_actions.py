@@ -2,11 +2,11 @@
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
-from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 
 from pyrivet import _wire
 from pyrivet.errors import ActionError
@@ -14,6 +14,7 @@ from pyrivet.errors import ActionError
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 _MARK = "__pyrivet_action__"
+_QUEUE = "__pyrivet_queue__"
 
 
 @overload
@@ -35,9 +36,24 @@ def action(method: F | None = None, /, *, concurrent: bool = False) -> F | Calla
     return mark if method is None else mark(method)
 
 
+def queue(name: str, /) -> Callable[[F], F]:
+    """Make a method handle the messages of a durable queue, one at a time as actions run.
+
+    It takes the message's body, checked by its annotation; what it returns reaches a sender who
+    waits, and so does an ActionError. A message whose handler has ended is removed, also after
+    an error. If the worker dies before, the message is handled again.
+    """
+
+    def mark(function: F) -> F:
+        setattr(function, _QUEUE, name)
+        return function
+
+    return mark
+
+
 @dataclass(frozen=True)
 class Action:
-    """One action of an actor class."""
+    """One action of an actor class, or the handler of a queue."""
 
     name: str
     concurrent: bool
@@ -74,6 +90,16 @@ class Action:
         return _wire.escape(self.result.dump_json(value).decode())
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What clients can ask of an actor class."""
+
+    actions: Mapping[str, Action]
+    queues: Mapping[str, Action]
+    """Handlers by queue."""
+    state: type[BaseModel] | None
+
+
 def actions_of(cls: type) -> dict[str, Action]:
     """Collect the actions of a class; raises TypeError for one that cannot be called."""
     found = {}
@@ -81,6 +107,22 @@ def actions_of(cls: type) -> dict[str, Action]:
         concurrent = getattr(method, _MARK, None)
         if concurrent is not None:
             found[name] = _describe(name, method, concurrent)
+    return found
+
+
+def queues_of(cls: type) -> dict[str, Action]:
+    """Collect the handlers by queue; raises TypeError for one that cannot be called."""
+    found: dict[str, Action] = {}
+    for name, method in inspect.getmembers(cls, inspect.isfunction):
+        queue_name = getattr(method, _QUEUE, None)
+        if queue_name is None:
+            continue
+        if queue_name in found:
+            raise TypeError(f"two methods handle the queue {queue_name!r}")
+        handler = _describe(name, method, concurrent=False)
+        if not handler.parameters or not all(may_miss for *_, may_miss in handler.parameters[1:]):
+            raise TypeError(f"{name} must take the body of a message, and nothing else")
+        found[queue_name] = handler
     return found
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyrivet import _wire
+from pyrivet._encodings import Encoding
 from pyrivet.errors import ActionError, ProtocolError
 
 log = logging.getLogger("pyrivet")
@@ -71,13 +72,18 @@ class Outcome:
         log.error("actor.action_failed", extra=dict(ids), exc_info=error)
         return cls(group="actor", code="internal_error", message="the actor failed")
 
-    def frame(self, number: int | None) -> bytes:
+    @property
+    def not_run(self) -> bool:
+        """Whether the actor stopped before the call began."""
+        return self.group == "actor" and self.code == "stopping"
+
+    def frame(self, number: int | None, encoding: Encoding) -> bytes:
         """Return the frame for a connection; `number` is the call's, None for the connection."""
         if self.output is not None and number is not None:
-            return _wire.response(number, self.output)
-        return _wire.failure(self.group, self.code, self.message, self.metadata, number)
+            return encoding.response(number, self.output)
+        return encoding.failure(self.group, self.code, self.message, self.metadata, number)
 
     def body(self) -> bytes:
-        """Return the error as the body of an HTTP response."""
+        """Return the error as the body of an HTTP response, which is JSON in every encoding."""
         fields = {"group": self.group, "code": self.code, "message": self.message}
         return _wire.dump(fields | {"metadata": self.metadata}).encode()

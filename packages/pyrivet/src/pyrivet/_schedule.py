@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,18 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS pyrivet_schedule "
     "(id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, action TEXT NOT NULL, args TEXT NOT NULL)"
 )
-LOAD = "SELECT id, at_ms, action, args FROM pyrivet_schedule"
+# A table of its own, as actors have the one above since before alarms could repeat.
+REPEATS = (
+    "CREATE TABLE IF NOT EXISTS pyrivet_repeat "
+    "(id TEXT PRIMARY KEY, every_ms INTEGER NOT NULL) WITHOUT ROWID"
+)
+LOAD = (
+    "SELECT id, at_ms, action, args, every_ms "
+    "FROM pyrivet_schedule LEFT JOIN pyrivet_repeat USING (id)"
+)
+ON_ALARM = ""
+"""Stands for `Actor.on_alarm` in place of an action's name."""
+_ALARM_ID = "pyrivet:on_alarm"
 _MAX_ENTRIES = 10_000
 # Timers of asyncio may be short by a clock tick, and time may be set back.
 _LONGEST_WAIT_SECONDS = 3_600.0
@@ -32,6 +43,7 @@ class _Entry:
     at_ms: int
     action: str
     args: str
+    every_ms: int | None = None
 
 
 class Schedule:
@@ -63,36 +75,56 @@ class Schedule:
 
         Durable when it returns. Raises ValueError for an unknown action or a time without zone.
         """
-        if not self._known(action):
-            raise ValueError(f"no action {action!r}")
-        if when.tzinfo is None:
-            raise ValueError("the time needs a time zone")
-        if len(self._entries) >= _MAX_ENTRIES:
-            raise ActionError("schedule_full", f"at most {_MAX_ENTRIES} alarms per actor")
-        entry = _Entry(
-            uuid.uuid4().hex, round(when.timestamp() * 1000), action, _wire.dump(list(args))
-        )
-        await self._db.execute(
-            "INSERT INTO pyrivet_schedule (id, at_ms, action, args) VALUES (?, ?, ?, ?)",
-            entry.id,
-            entry.at_ms,
-            entry.action,
-            entry.args,
-        )
-        self._entries[entry.id] = entry
-        self._arm()
-        self._changed()
-        return entry.id
+        return await self._add(uuid.uuid4().hex, when, action, args, None)
 
     async def after(self, delay: timedelta, action: str, *args: Any) -> str:
         """Run an action after a delay; see `at`."""
         return await self.at(datetime.now(UTC) + delay, action, *args)
 
+    async def every(
+        self,
+        interval: timedelta,
+        action: str,
+        *args: Any,
+        id: str,  # noqa: A002 - the word of the schedule
+        start: datetime | None = None,
+    ) -> str:
+        """Run an action again and again, from `start` on: by default one interval from now.
+
+        While the alarm `id` stays the same, nothing changes: safe to say in each `on_start`. With
+        another interval, action, arguments or `start` it is replaced. Of times that have been
+        missed, only the last is made up for. Raises as `at` does; ValueError for less than 1 ms.
+        """
+        every_ms = round(interval / timedelta(milliseconds=1))
+        if every_ms < 1:
+            raise ValueError("the interval is too short")
+        known = self._entries.get(id)
+        same = known is not None and (known.action, known.args, known.every_ms) == (
+            action,
+            _wire.dump(list(args)),
+            every_ms,
+        )
+        if same and known is not None and (start is None or _on_grid(known, start)):
+            return id
+        return await self._add(id, start or datetime.now(UTC) + interval, action, args, every_ms)
+
+    async def set_alarm(self, when: datetime | None) -> None:
+        """Run `on_alarm` at a time; an actor has one such alarm, None clears it. See `at`."""
+        if when is None:
+            await self.cancel(_ALARM_ID)
+        else:
+            await self._add(_ALARM_ID, when, ON_ALARM, (), None)
+
     async def cancel(self, alarm_id: str) -> bool:
         """Remove an alarm; returns whether it was still there."""
         if self._entries.pop(alarm_id, None) is None:
             return False
-        await self._db.execute("DELETE FROM pyrivet_schedule WHERE id = ?", alarm_id)
+        await self._db.batch(
+            [
+                ("DELETE FROM pyrivet_schedule WHERE id = ?", (alarm_id,)),
+                ("DELETE FROM pyrivet_repeat WHERE id = ?", (alarm_id,)),
+            ]
+        )
         self._arm()
         self._changed()
         return True
@@ -126,7 +158,7 @@ class Schedule:
                     return
                 entry = min(due, key=lambda entry: entry.at_ms)
                 await self._run_one(entry)
-                await self.cancel(entry.id)
+                await self._done(entry)
         finally:
             self._arm()
 
@@ -136,6 +168,53 @@ class Schedule:
         except Exception:
             log.exception("actor.alarm_failed", extra={"action": entry.action, "alarm": entry.id})
 
+    async def _add(
+        self,
+        alarm_id: str,
+        when: datetime,
+        action: str,
+        args: tuple[Any, ...],
+        every_ms: int | None,
+    ) -> str:
+        if action != ON_ALARM and not self._known(action):
+            raise ValueError(f"no action {action!r}")
+        if when.tzinfo is None:
+            raise ValueError("the time needs a time zone")
+        if alarm_id not in self._entries and len(self._entries) >= _MAX_ENTRIES:
+            raise ActionError("schedule_full", f"at most {_MAX_ENTRIES} alarms per actor")
+        at_ms = round(when.timestamp() * 1000)
+        entry = _Entry(alarm_id, at_ms, action, _wire.dump(list(args)), every_ms)
+        statements: list[tuple[str, tuple[Any, ...]]] = [
+            (
+                "INSERT OR REPLACE INTO pyrivet_schedule (id, at_ms, action, args) "
+                "VALUES (?, ?, ?, ?)",
+                (entry.id, entry.at_ms, entry.action, entry.args),
+            )
+        ]
+        if every_ms is not None:
+            repeat = "INSERT OR REPLACE INTO pyrivet_repeat (id, every_ms) VALUES (?, ?)"
+            statements.append((repeat, (entry.id, every_ms)))
+        await self._db.batch(statements)
+        self._entries[entry.id] = entry
+        self._arm()
+        self._changed()
+        return entry.id
+
+    async def _done(self, entry: _Entry) -> None:
+        """Remove an alarm that has run, or move it to its next time."""
+        if self._entries.get(entry.id) is not entry:
+            return  # its action has cancelled it or set it anew
+        if entry.every_ms is None:
+            await self.cancel(entry.id)
+            return
+        missed = max(0, time.time_ns() // 1_000_000 - entry.at_ms) // entry.every_ms
+        later = replace(entry, at_ms=entry.at_ms + (missed + 1) * entry.every_ms)
+        self._entries[entry.id] = later
+        await self._db.execute(
+            "UPDATE pyrivet_schedule SET at_ms = ? WHERE id = ?", later.at_ms, later.id
+        )
+        self._changed()
+
     def _arm(self) -> None:
         self.pause()
         next_ms = self.next_ms()
@@ -144,3 +223,8 @@ class Schedule:
         delay = max(0.0, next_ms / 1000 - time.time())
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(min(delay, _LONGEST_WAIT_SECONDS), self._due)
+
+
+def _on_grid(entry: _Entry, start: datetime) -> bool:
+    """Whether a repeating alarm started at that time would be due when this one is."""
+    return (entry.at_ms - round(start.timestamp() * 1000)) % (entry.every_ms or 1) == 0

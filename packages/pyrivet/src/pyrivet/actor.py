@@ -1,16 +1,22 @@
 """The base class of actors."""
 
 import asyncio
+import inspect
+import sys
 from collections.abc import Coroutine, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from pydantic import BaseModel
+
 if TYPE_CHECKING:
     from pyrivet._connection import Connection
     from pyrivet._database import Database
     from pyrivet._kv import KeyValue
+    from pyrivet._queue import Queue
+    from pyrivet._raw import Request, Response
     from pyrivet._runtime import ActorRun
     from pyrivet._schedule import Schedule
     from pyrivet.client import Client
@@ -31,6 +37,8 @@ class ActorOptions:
     max_pending_actions: int = 1_000
     """Actions running or waiting; more are refused with `overloaded`."""
     max_connections: int = 1_000
+    max_queued: int = 10_000
+    """Messages waiting in all queues together; more are refused with `queue_full`."""
     max_message_bytes: int = 4 << 20
     """Longer messages from clients are refused."""
     max_unsent_events: int = 1_024
@@ -43,11 +51,25 @@ class Actor:
     An instance lives for one generation: from a start to the next sleep, move or crash. Only
     what is in the database survives that. Attributes other than `options` are there from
     `on_create` on, not yet in `__init__`.
+
+    A subclass may declare `state: SomeModel`, a pydantic model. It is there from `on_create` on,
+    and saved when it has changed: after the hooks that start the actor, `on_alarm`, and each
+    action or message of a queue, before anybody learns the result. If one of those fails, the
+    state is again as it was before. Do not change it in `concurrent` actions. It must fit into
+    127 KiB of JSON.
     """
 
     options: ClassVar[ActorOptions] = ActorOptions()
 
-    _attached: "ActorRun | None" = None
+    # Two underscores, so that no attribute of a subclass can hide it.
+    __attached: "ActorRun | None" = None
+
+    async def create_state(self) -> BaseModel:
+        """Return the first state of a new actor; by default the model's default values."""
+        model = state_model(type(self))
+        if model is None:
+            raise TypeError(f"{type(self).__name__} declares no `state`")
+        return model()
 
     async def on_create(self) -> None:
         """Run before the first start; again if it did not finish, so make it repeatable."""
@@ -74,55 +96,70 @@ class Actor:
     async def on_disconnect(self, conn: "Connection") -> None:
         """Run after a connection has ended."""
 
+    async def on_alarm(self) -> None:
+        """Run when the time of `self.schedule.set_alarm` has come."""
+
+    async def on_request(self, request: "Request") -> "Response":
+        """Answer plain HTTP to `/request/{path}`; runs beside actions. By default 404."""
+        raise NotImplementedError
+
     @property
     def id(self) -> str:
         """The engine's id of this actor."""
-        return self._run.id
+        return self.__run.id
 
     @property
     def name(self) -> str:
         """Under which the worker hosts this kind of actor."""
-        return self._run.name
+        return self.__run.name
 
     @property
     def key(self) -> tuple[str, ...]:
-        return self._run.key
+        return self.__run.key
 
     @property
     def input(self) -> Any:
         """What get-or-create passed when the actor was made; None without."""
-        return self._run.input
+        return self.__run.input
 
     @property
     def generation(self) -> int:
         """1 at the first start, one more at each start."""
-        return self._run.generation
+        return self.__run.generation
 
     @property
     def db(self) -> "Database":
-        return self._run.db
+        return self.__run.db
 
     @property
     def kv(self) -> "KeyValue":
-        return self._run.kv
+        return self.__run.kv
 
     @property
     def schedule(self) -> "Schedule":
-        return self._run.schedule
+        return self.__run.schedule
 
     @property
     def client(self) -> "Client":
         """The worker's client, to call other actors."""
-        return self._run.client
+        return self.__run.client
 
     @property
     def connections(self) -> "list[Connection]":
         """Connections that have been admitted and are open."""
-        return self._run.connections()
+        return self.__run.connections()
 
     async def broadcast(self, name: str, *args: Any) -> None:
         """Send an event to every connection that subscribed to it; waits for none of them."""
-        self._run.broadcast(name, args)
+        self.__run.broadcast(name, args)
+
+    def queue(self, name: str) -> "Queue":
+        """Return one of this actor's queues, to add messages; ValueError for an unknown name."""
+        return self.__run.queue(name)
+
+    async def save_state(self) -> None:
+        """Save `state` now if it has changed; only `spawn`ed work needs this."""
+        await self.__run.save_state()
 
     def spawn(self, work: Coroutine[Any, Any, T], *, name: str | None = None) -> "asyncio.Task[T]":
         """Run something in the background.
@@ -131,14 +168,32 @@ class Actor:
         worker dies meanwhile, the actor is started again without waiting for a request, so that
         `on_start` can go on with what was under way. Its failure is logged.
         """
-        return self._run.spawn(work, name)
+        return self.__run.spawn(work, name)
 
     def keep_awake(self) -> AbstractContextManager[None]:
         """Return a context in which the actor does not go to sleep."""
-        return self._run.hold()
+        return self.__run.hold()
 
     @property
-    def _run(self) -> "ActorRun":
-        if self._attached is None:
+    def __run(self) -> "ActorRun":
+        if self.__attached is None:
             raise RuntimeError("an actor can be used from on_create on, when a worker runs it")
-        return self._attached
+        return self.__attached
+
+
+def attach(actor: Actor, run: "ActorRun") -> None:
+    """Connect an actor with what runs it; for this package only."""
+    object.__setattr__(actor, "_Actor__attached", run)
+
+
+def state_model(cls: type[Actor]) -> type[BaseModel] | None:
+    """Return the model that a class declares for its state; TypeError if it is none."""
+    for base in cls.__mro__:
+        hint = inspect.get_annotations(base).get("state")
+        if isinstance(hint, str):
+            hint = eval(hint, vars(sys.modules[base.__module__]))  # noqa: S307 - source code
+        if isinstance(hint, type) and issubclass(hint, BaseModel):
+            return hint
+        if hint is not None:
+            raise TypeError(f"{base.__name__}.state must be annotated with a pydantic model")
+    return None
