@@ -299,9 +299,9 @@ class Envoy:
         now = asyncio.get_running_loop().time()
         limit = self._lost_seconds * _LOST_SHARE
         self._watch = None
-        if now - due > limit / 4:
-            # This process was held up: frames may be waiting to be read.
-            self._arm(limit / 4)
+        if now - due > limit / 4 and now - self._heard < self._lost_seconds:
+            # This process was held up, but not for too long: frames may be waiting to be read.
+            self._arm(self._lost_seconds - (now - self._heard))
         elif now - self._heard < limit:
             self._arm(limit - (now - self._heard))
         else:

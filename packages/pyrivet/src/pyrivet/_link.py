@@ -149,9 +149,9 @@ class Link:
             async with asyncio.timeout_at(deadline):
                 await socket.send(frame, text=True)
                 return await answer
-        except ConnectionClosed:
+        except ConnectionClosed as error:
             # Even a failed send may have handed its bytes to the network.
-            raise CallInterrupted(f"{name}: the connection broke") from None
+            raise _lost(error.rcvd.reason if error.rcvd is not None else None) from None
         except TimeoutError:
             raise DeadlineExceeded(f"{name}: no answer in time") from None
         finally:
@@ -222,7 +222,7 @@ class Link:
             finally:
                 if asyncio.current_task() is self._keeper:
                     self._opened = asyncio.get_running_loop().create_future()
-                    self._fail_calls(CallInterrupted("the connection broke"))
+                    self._fail_calls(_lost(socket.close_reason))
                 self._last_error = socket.close_reason or "the connection broke"
 
     def _receive(self, frame: str | bytes) -> None:
@@ -252,7 +252,7 @@ class Link:
         if not self._users:
             self._on_closed()
 
-    def _fail_calls(self, error: RivetError) -> None:
+    def _fail_calls(self, error: Exception) -> None:
         for answer in self._calls.values():
             if not answer.done():
                 answer.set_exception(error)
@@ -328,6 +328,11 @@ def _check_greeting(frame: str | bytes) -> None:
         raise _error(value)
     if tag != "Init":
         raise ProtocolError(f"{tag} came before Init")
+
+
+def _lost(close_reason: str | None) -> Exception:
+    """Return what became of calls without an answer when their connection closed."""
+    return _NotRun() if close_reason == _wire.DRAINED else CallInterrupted("the connection broke")
 
 
 def _error(value: Mapping[str, Any]) -> Exception:
