@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pyrivet import _protocol as p
 from pyrivet import _wire
+from pyrivet._encodings import JSON, Encoding, encoding_offered
 from pyrivet._tunnel import Channel
 from pyrivet.errors import ProtocolError
 
@@ -39,6 +40,7 @@ class Connection:
         self.id = uuid.uuid4().hex
         self.params: Mapping[str, Any] = {}
         """What the client gave as connection parameters."""
+        self.encoding: Encoding = JSON
         self.admitted = False
         self.closed = False
         self._run = run
@@ -54,7 +56,7 @@ class Connection:
 
     async def send(self, name: str, *args: Any) -> None:
         """Send an event to this client alone, whether or not it subscribed to it."""
-        frame = _wire.event(name, args)
+        frame = self.encoding.event(name, _wire.dump(list(args)))
         if self.admitted:
             self.post(frame)
         elif len(self._before_init) < self._run.options.max_unsent_events:
@@ -77,14 +79,13 @@ class Connection:
         offered = headers.get("sec-websocket-protocol", "")
         if urlsplit(self._opened.path).path != "/connect":
             raise ProtocolError("the only WebSocket is /connect")
-        if _wire.ENCODING not in [name.strip() for name in offered.split(",")]:
-            raise ProtocolError(f"the only encoding is {_wire.ENCODING}")
+        self.encoding = encoding_offered(offered)
         self.params = _wire.unquote_params(offered)
 
     def admit(self) -> None:
         """Let the client in and handle what it has sent meanwhile."""
         self.admitted = True
-        for frame in [_wire.init(self._run.id, self.id), *self._before_init]:
+        for frame in [self.encoding.init(self._run.id, self.id), *self._before_init]:
             self.post(frame)
         self._before_init.clear()
         early, self._early = self._early, []
@@ -101,7 +102,7 @@ class Connection:
             self.close(TOO_BIG, "message too big")
         else:
             self._unsent += 1
-            self.channel.send(p.SocketMessage(frame, binary=False), self._sent)
+            self.channel.send(p.SocketMessage(frame, self.encoding.binary), self._sent)
 
     def subscribed(self, name: str) -> bool:
         return name in self._subscriptions
@@ -150,11 +151,11 @@ class Connection:
     def _handle(self, message: p.SocketMessage) -> None:
         too_big = len(message.data) > self._run.options.max_message_bytes
         try:
-            tag, value = _wire.read_frame(message.data)
+            tag, value = self.encoding.read_frame(message.data)
             match tag, value:
                 case "ActionRequest", {"id": int(number)} if too_big:
                     text = f"over {self._run.options.max_message_bytes} bytes"
-                    self.post(_wire.failure("actor", "message_too_big", text, None, number))
+                    self._fail("message_too_big", text, number)
                 case "ActionRequest", {"id": int(number), "name": str(name), "args": list(args)}:
                     self._run.answer(self, number, name, args)
                 case "SubscriptionRequest", {"eventName": str(name), "subscribe": bool(wanted)}:
@@ -162,8 +163,11 @@ class Connection:
                 case _:
                     raise ProtocolError(f"unknown message {tag}")
         except ProtocolError as error:
-            self.post(_wire.failure("actor", "invalid_message", str(error), None))
+            self._fail("invalid_message", str(error), None)
             self.close(POLICY, "invalid message")
+
+    def _fail(self, code: str, message: str, number: int | None) -> None:
+        self.post(self.encoding.failure("actor", code, message, None, number))
 
     def _subscribe(self, name: str, wanted: bool) -> None:
         if not wanted:

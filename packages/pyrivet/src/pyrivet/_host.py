@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pyrivet import _protocol as p
-from pyrivet._actions import Action, actions_of
+from pyrivet._actions import Kind, actions_of, queues_of
 from pyrivet._connection import Connection
 from pyrivet._envoy import Envoy
 from pyrivet._http import HELD_SECONDS, HttpRequest
 from pyrivet._runtime import ActorRun
 from pyrivet._tunnel import Channel, channel_id
-from pyrivet.actor import Actor
+from pyrivet.actor import Actor, state_model
 
 if TYPE_CHECKING:
     from pyrivet.client import Client
@@ -30,7 +30,7 @@ class Host:
     def __init__(self, factories: Mapping[str, Callable[[], Actor]], client: "Client") -> None:
         self._factories = factories
         self._client = client
-        self._actions: dict[type, dict[str, Action]] = {}
+        self._kinds: dict[type[Actor], Kind] = {}
         self._runs: dict[str, ActorRun] = {}
         self._lives: set[asyncio.Task[None]] = set()
         self._channels: dict[bytes, Connection | HttpRequest] = {}
@@ -118,14 +118,14 @@ class Host:
     def _build(self, place: p.Checkpoint, config: p.ActorConfig) -> ActorRun:
         actor = self._factories[config.name]()
         cls = type(actor)
-        if cls not in self._actions:
-            self._actions[cls] = actions_of(cls)
+        if cls not in self._kinds:
+            self._kinds[cls] = Kind(actions_of(cls), queues_of(cls), state_model(cls))
         return ActorRun(
             self.envoy,
             place,
             config,
             actor=actor,
-            actions=self._actions[cls],
+            kind=self._kinds[cls],
             client=self._client,
             before=self._runs.get(place.actor_id),
         )

@@ -1,19 +1,21 @@
-"""HTTP requests of clients to an actor: `POST /action/{name}`, and `GET /health`."""
+"""HTTP requests of clients: `POST /action/{name}` or `/queue/{name}`, `/request/…`, `/health`."""
 
 import asyncio
-import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pyrivet import _protocol as p
 from pyrivet import _wire
+from pyrivet._connection import MAX_SENT_BYTES
+from pyrivet._encodings import JSON, Encoding, encoding_named
 from pyrivet._outcome import Outcome, Refusal
+from pyrivet._raw import Request, Response
 from pyrivet._runtime import ActorRun
 from pyrivet._tunnel import Channel
-from pyrivet.errors import ActionError, ProtocolError
+from pyrivet.errors import ProtocolError
 
-_JSON = {"content-type": "application/json"}
+_JSON = {"content-type": JSON.content_type}
 HELD_SECONDS = 5.0
 """How long a request that an actor no longer takes stays without an answer.
 
@@ -21,6 +23,10 @@ The engine hears meanwhile that the actor has stopped and sends the request to i
 """
 _STATUS = {
     "action_not_found": 404,
+    "not_found": 404,
+    "queue_not_found": 404,
+    "message_too_big": 413,
+    "queue_full": 429,
     "internal_error": 500,
     "interrupted": 503,
     "overloaded": 503,
@@ -62,18 +68,25 @@ class HttpRequest:
         if self._too_big():
             self._refuse(413, Refusal("message_too_big", "the body is too big"))
             return
-        path = urlsplit(self._start.path).path
-        if path == "/health":
-            self._respond(200, b'{"status":"ok"}')
-            return
-        if not path.startswith("/action/"):
-            self._refuse(404, Refusal("not_found", "the paths are /action/{name} and /health"))
-        elif self._start.method != "POST":
-            self._refuse(405, Refusal("method_not_allowed", "actions are called with POST"))
-        elif self._headers.get("x-rivet-encoding", "json") != "json":
-            self._refuse(415, Refusal("unsupported_encoding", "the only encoding is json"))
-        else:
-            self._call(unquote(path.removeprefix("/action/")))
+        address = urlsplit(self._start.path)
+        _, kind, name = (*address.path.split("/", 2), "")[:3]
+        try:
+            match kind:
+                case "health" if not name:
+                    self._respond(200, b'{"status":"ok"}')
+                case "action" if self._is_post():
+                    self._call(unquote(name))
+                case "queue" if self._is_post():
+                    self._send(unquote(name))
+                case "request":
+                    self._request(f"/{name}", address.query)
+                case "action" | "queue":
+                    pass  # refused already
+                case _:
+                    paths = "/action/{name}, /queue/{name}, /request/{path} and /health"
+                    self._refuse(404, Refusal("not_found", f"the paths are {paths}"))
+        except ProtocolError as error:
+            self._refuse(400, error)
 
     def interrupt(self) -> p.ToClient:
         """Return what to tell the client whose request a broken connection interrupted."""
@@ -84,40 +97,79 @@ class HttpRequest:
     def _too_big(self) -> bool:
         return len(self._body) > self._run.options.max_message_bytes
 
+    def _is_post(self) -> bool:
+        if self._start.method != "POST":
+            self._refuse(405, Refusal("method_not_allowed", "this is called with POST"))
+        return self._start.method == "POST"
+
     def _call(self, name: str) -> None:
-        try:
-            params = _wire.parse_params(self._headers.get("x-rivet-conn-params", ""))
-            args = self._args()
-        except ProtocolError as error:
-            self._refuse(400, error)
-            return
-        self._run.call(name, args, self._answer, params)
+        encoding = self._encoding()
+        args = encoding.read_action(bytes(self._body))
 
-    def _args(self) -> list[Any]:
-        try:
-            args = json.loads(bytes(self._body))["args"]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise ProtocolError('the body must be {"args": […]} in JSON') from error
-        args = _wire.revive(args)
-        if not isinstance(args, list):
-            raise ProtocolError("args must be a list")
-        return args
+        def answer(outcome: Outcome) -> None:
+            if outcome.output is None:
+                self._fail(outcome)
+            else:
+                self._respond(200, encoding.output(outcome.output), encoding.content_type)
 
-    def _answer(self, outcome: Outcome) -> None:
-        if outcome.output is not None:
-            self._respond(200, f'{{"output":{outcome.output}}}'.encode())
-        elif outcome.not_run:
+        self._run.call(name, args, answer, self._params())
+
+    def _send(self, queue: str) -> None:
+        encoding = self._encoding()
+        message = encoding.read_queue(bytes(self._body))
+
+        def answer(outcome: Outcome | None) -> None:
+            if outcome is not None and outcome.output is None:
+                self._fail(outcome)
+                return
+            status = "timedOut" if message.wait and outcome is None else "completed"
+            body = encoding.queue_result(status, None if outcome is None else outcome.output)
+            self._respond(200, body, encoding.content_type)
+
+        def send() -> Awaitable[Outcome | None]:
+            return self._run.send_to_queue(queue, message.body, message.wait, message.timeout_ms)
+
+        self._run.serve("queue", send, self._params(), answer, self._fail)
+
+    def _request(self, path: str, query: str) -> None:
+        request = Request(self._start.method, path, query, self._headers, bytes(self._body))
+
+        def answer(response: Response) -> None:
+            body = response.body.encode() if isinstance(response.body, str) else response.body
+            if len(body) > MAX_SENT_BYTES:
+                self._refuse(500, Refusal("output_too_big", "the answer is too big"))
+            else:
+                self._respond(response.status, body, headers=response.headers)
+
+        run = self._run
+        run.serve("request", lambda: run.request(request), self._params(), answer, self._fail)
+
+    def _encoding(self) -> Encoding:
+        return encoding_named(self._headers.get("x-rivet-encoding", JSON.name))
+
+    def _params(self) -> dict[str, Any]:
+        return _wire.parse_params(self._headers.get("x-rivet-conn-params", ""))
+
+    def _fail(self, outcome: Outcome) -> None:
+        if outcome.not_run:
             loop = asyncio.get_running_loop()
             loop.call_later(HELD_SECONDS, self._respond, 503, outcome.body())
-        else:
-            status = 400 if outcome.group == "user" else _STATUS.get(outcome.code, 400)
-            self._respond(status, outcome.body())
+            return
+        status = 400 if outcome.group == "user" else _STATUS.get(outcome.code, 400)
+        self._respond(status, outcome.body())
 
-    def _refuse(self, status: int, error: Refusal | ActionError | ProtocolError) -> None:
+    def _refuse(self, status: int, error: Refusal | ProtocolError) -> None:
         self._respond(status, Outcome.of(error, {}).body())
 
-    def _respond(self, status: int, body: bytes) -> None:
+    def _respond(
+        self,
+        status: int,
+        body: bytes,
+        content_type: str = JSON.content_type,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._on_closed(self.channel.id)
         if not self._ended:
             self._ended = True
-            self.channel.send(p.ResponseStart(status, _JSON, body, stream=False))
+            fields = {"content-type": content_type} if headers is None else dict(headers)
+            self.channel.send(p.ResponseStart(status, fields, body, stream=False))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyrivet import _wire
+from pyrivet._encodings import Encoding
 from pyrivet.errors import ActionError, ProtocolError
 
 log = logging.getLogger("pyrivet")
@@ -76,13 +77,13 @@ class Outcome:
         """Whether the actor stopped before the call began."""
         return self.group == "actor" and self.code == "stopping"
 
-    def frame(self, number: int | None) -> bytes:
+    def frame(self, number: int | None, encoding: Encoding) -> bytes:
         """Return the frame for a connection; `number` is the call's, None for the connection."""
         if self.output is not None and number is not None:
-            return _wire.response(number, self.output)
-        return _wire.failure(self.group, self.code, self.message, self.metadata, number)
+            return encoding.response(number, self.output)
+        return encoding.failure(self.group, self.code, self.message, self.metadata, number)
 
     def body(self) -> bytes:
-        """Return the error as the body of an HTTP response."""
+        """Return the error as the body of an HTTP response, which is JSON in every encoding."""
         fields = {"group": self.group, "code": self.code, "message": self.message}
         return _wire.dump(fields | {"metadata": self.metadata}).encode()

@@ -12,15 +12,21 @@ import cbor2
 
 from pyrivet import _protocol as p
 from pyrivet import _wire
-from pyrivet._actions import Action
+from pyrivet._actions import Action, Kind
 from pyrivet._connection import POLICY, Connection
 from pyrivet._database import Database
+from pyrivet._encodings import Encoding
 from pyrivet._envoy import Envoy
 from pyrivet._key import split_key
 from pyrivet._kv import KeyValue
 from pyrivet._outcome import NotRun, Outcome, Refusal
-from pyrivet._schedule import LOAD, SCHEMA, Schedule
-from pyrivet.actor import Actor
+from pyrivet._queue import Queue, Queues
+from pyrivet._raw import Request, Response
+from pyrivet._schedule import LOAD, ON_ALARM, REPEATS, SCHEMA, Schedule
+from pyrivet._state import LOAD as LOAD_STATE
+from pyrivet._state import State
+from pyrivet.actor import Actor, attach
+from pyrivet.errors import DatabaseInterrupted
 
 if TYPE_CHECKING:
     from pyrivet.client import Client
@@ -52,7 +58,7 @@ class ActorRun:
         config: p.ActorConfig,
         *,
         actor: Actor,
-        actions: Mapping[str, Action],
+        kind: Kind,
         client: "Client",
         before: "ActorRun | None",
     ) -> None:
@@ -67,7 +73,7 @@ class ActorRun:
         self.kv = KeyValue(envoy, self.id)
         self.schedule = Schedule(
             self.db,
-            known=actions.__contains__,
+            known=kind.actions.__contains__,
             run=self._run_alarm_action,
             changed=self._update_alarm,
             due=self._alarm_due,
@@ -76,7 +82,17 @@ class ActorRun:
         self._envoy = envoy
         self._raw_input = config.input
         self._actor = actor
-        self._actions = actions
+        self._actions = kind.actions
+        self._queues = Queues(
+            self.db,
+            kind.queues,
+            max_messages=self.options.max_queued,
+            run=self._run_message,
+            arriving=self._need_rescue,
+            arrived=self._work_queues,
+        )
+        self._queue_task: asyncio.Task[None] | None = None
+        self._state = None if kind.state is None else State(self.db, actor, kind.state)
         self._before = before
         self._phase = Phase.STARTING
         self._stop: asyncio.Future[p.StopReason] = asyncio.get_running_loop().create_future()
@@ -127,6 +143,7 @@ class ActorRun:
         self._emit(p.StateUpdate(p.Running()))
         self._update_alarm()
         self.schedule.resume()
+        self._work_queues()
         self._rest()
 
     def leave(self) -> None:
@@ -166,22 +183,34 @@ class ActorRun:
         async with asyncio.timeout(_START_SECONDS):
             if self._raw_input is not None:
                 self.input = cbor2.loads(self._raw_input)
-            self._actor._attached = self
+            attach(self._actor, self)
             created = "SELECT value FROM pyrivet_meta WHERE name = 'created'"
-            results = await self.db.batch([(sql, ()) for sql in (SCHEMA, _META, LOAD, created)])
-            self.schedule.load(results[2].rows)
-            if not results[3].rows:
+            basics = (SCHEMA, REPEATS, _META, LOAD, created, LOAD_STATE)
+            statements = [*[(sql, ()) for sql in basics], *self._queues.statements()]
+            results = await self.db.batch(statements)
+            self.schedule.load(results[3].rows)
+            if len(results) > len(basics):
+                self._queues.waiting = results[-1].rows[0]["waiting"]
+            saved = results[5].rows
+            if self._state is not None and not self._state.load(
+                saved[0]["value"] if saved else None
+            ):
+                self._state.take(await self._actor.create_state())
+            if not results[4].rows:
                 await self._actor.on_create()
+                await self.save_state()
                 await self.db.execute("INSERT INTO pyrivet_meta VALUES ('created', '1')")
             await self._actor.on_start()
+            await self.save_state()
 
     async def _finish(self, asked: p.StopReason, started: bool) -> None:
         self.schedule.pause()
+        self._queues.pause()
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         if self._calls:
             await asyncio.wait(self._calls, timeout=self.options.stop_grace.total_seconds())
-        unfinished = bool(self._work)
+        unfinished = bool(self._work or self._queues.waiting)
         await self._cancel_all()
         if started and self._failure is None:
             gone = asked in (p.StopReason.DESTROY, p.StopReason.STOP_INTENT)
@@ -226,10 +255,14 @@ class ActorRun:
 
         task = self._track(self._work, awake(), name or "work")
         task.add_done_callback(self._work_done)
+        self._need_rescue()
+        return task
+
+    def _need_rescue(self) -> None:
+        """Have the actor started again at once if the worker dies."""
         if not self._to_rescue:
             self._to_rescue = True
             self._update_alarm()
-        return task
 
     def _work_done(self, task: "asyncio.Task[Any]") -> None:
         if not task.cancelled() and task.exception() is not None:
@@ -277,9 +310,38 @@ class ActorRun:
 
     async def _run_alarm_action(self, name: str, args: list[Any]) -> None:
         try:
-            await self.invoke(name, args)
-        except NotRun:
+            if name == ON_ALARM:
+                await self._perform(self._actor.on_alarm, [])
+            else:
+                await self.invoke(name, args)
+        except (NotRun, DatabaseInterrupted):
             raise asyncio.CancelledError from None  # the alarm stays for the next generation
+
+    # Queues
+
+    def queue(self, name: str) -> Queue:
+        return self._queues.named(name)
+
+    def _work_queues(self) -> None:
+        if self._queues.waiting and self._queue_task is None and self._phase is Phase.RUNNING:
+            self._queue_task = self._track(self._calls, self._run_queues(), "queues")
+
+    async def _run_queues(self) -> None:
+        try:
+            with self.hold():
+                await self._queues.work()
+        finally:
+            self._queue_task = None
+
+    async def _run_message(self, handler: Action, body: Any) -> Outcome:
+        try:
+            [checked] = handler.check([body])
+            method = getattr(self._actor, handler.name)
+            return Outcome.success(handler.dump(await self._perform(method, [checked])))
+        except (NotRun, DatabaseInterrupted):
+            raise asyncio.CancelledError from None  # the message stays for the next generation
+        except Exception as error:
+            return Outcome.of(error, self._ids() | {"queue_handler": handler.name})
 
     def _update_alarm(self) -> None:
         """Tell the engine when to wake the actor if it is not running then.
@@ -316,11 +378,28 @@ class ActorRun:
             raise Refusal("action_not_found", f"no action {name!r}")
         checked = action.check(args)
         method = getattr(self._actor, name)
+        if action.concurrent:
+            with self.hold():
+                return action.dump(await self._timed(method, checked))
+        return action.dump(await self._perform(method, checked))
+
+    async def _perform(self, method: Callable[..., Awaitable[Any]], args: list[Any]) -> Any:
+        """Run a method when no other such one runs, and keep or undo what it did to the state."""
         with self.hold():
-            if action.concurrent:
-                return action.dump(await self._timed(method, checked))
             async with self._serial:
-                return action.dump(await self._timed(method, checked))
+                if self._state is None:
+                    return await self._timed(method, args)
+                try:
+                    result = await self._timed(method, args)
+                    await self._state.save()
+                except BaseException:
+                    self._state.revert()
+                    raise
+                return result
+
+    async def save_state(self) -> None:
+        if self._state is not None:
+            await self._state.save()
 
     async def _timed(self, method: Callable[..., Awaitable[Any]], args: list[Any]) -> Any:
         if self._phase is not Phase.RUNNING:
@@ -369,6 +448,55 @@ class ActorRun:
         except Exception as error:
             done(Outcome.of(error, self._ids() | {"action": name}))
 
+    def serve(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[T]],
+        params: Mapping[str, Any],
+        done: Callable[[T], None],
+        failed: Callable[[Outcome], None],
+    ) -> None:
+        """Do something other than an action for a client, as `call` does."""
+        if self._phase is not Phase.RUNNING:
+            failed(Outcome.of(NotRun(), self._ids()))
+        elif len(self._calls) >= self.options.max_pending_actions:
+            failed(Outcome.of(Refusal("overloaded", "too many calls are waiting"), self._ids()))
+        else:
+            self._track(self._calls, self._serve(work, params, done, failed), name)
+
+    async def _serve(
+        self,
+        work: Callable[[], Awaitable[T]],
+        params: Mapping[str, Any],
+        done: Callable[[T], None],
+        failed: Callable[[Outcome], None],
+    ) -> None:
+        try:
+            await self._actor.authorize(params)
+            done(await work())
+        except asyncio.CancelledError:
+            failed(Outcome.of(Refusal("interrupted", "the actor was stopped"), self._ids()))
+            raise
+        except Exception as error:
+            failed(Outcome.of(error, self._ids()))
+
+    async def send_to_queue(
+        self, queue: str, body: Any, wait: bool, timeout_ms: int | None
+    ) -> Outcome | None:
+        """Keep a message; with `wait` return its outcome, None when it takes too long."""
+        if wait:
+            return await self._queues.ask(queue, body, timeout_ms)
+        await self._queues.send(queue, body)
+        return None
+
+    async def request(self, request: Request) -> Response:
+        """Have the actor answer plain HTTP."""
+        if type(self._actor).on_request is Actor.on_request:
+            raise Refusal("not_found", "this actor answers no plain HTTP")
+        with self.hold():
+            response: Response = await self._timed(self._actor.on_request, [request])
+            return response
+
     # Connections
 
     def connections(self) -> list[Connection]:
@@ -377,9 +505,13 @@ class ActorRun:
     def broadcast(self, name: str, args: tuple[Any, ...]) -> None:
         wanting = [conn for conn in self.connections() if conn.subscribed(name)]
         if wanting:
-            frame = _wire.event(name, args)
+            text = _wire.dump(list(args))
+            frames: dict[Encoding, bytes] = {}
             for connection in wanting:
-                connection.post(frame)
+                encoding = connection.encoding
+                if encoding not in frames:
+                    frames[encoding] = encoding.event(name, text)
+                connection.post(frames[encoding])
 
     def open(self, connection: Connection) -> None:
         """Take a new connection; it counts as activity until it ends."""
@@ -399,7 +531,7 @@ class ActorRun:
                 await self._actor.on_connect(connection)
         except Exception as error:
             outcome = Outcome.of(error, self._ids())
-            connection.post(outcome.frame(None))
+            connection.post(outcome.frame(None, connection.encoding))
             connection.close(POLICY, f"{outcome.group}.{outcome.code}"[:100])
         else:
             if not connection.closed:
@@ -407,7 +539,8 @@ class ActorRun:
 
     def answer(self, connection: Connection, number: int, name: str, args: list[Any]) -> None:
         """Run an action for a connection."""
-        self.call(name, args, lambda outcome: connection.post(outcome.frame(number)))
+        encoding = connection.encoding
+        self.call(name, args, lambda outcome: connection.post(outcome.frame(number, encoding)))
 
     def disconnected(self, connection: Connection) -> None:
         if self._connections.pop(connection.id, None) is None:

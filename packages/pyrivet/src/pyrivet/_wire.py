@@ -102,8 +102,9 @@ def init(actor_id: str, connection_id: str) -> bytes:
     return _frame("Init", dump({"actorId": actor_id, "connectionId": connection_id}))
 
 
-def event(name: str, args: tuple[Any, ...]) -> bytes:
-    return _frame("Event", f'{{"name":{json.dumps(name)},"args":{dump(list(args))}}}')
+def event(name: str, args: str) -> bytes:
+    """Write an event; `args` is a list as JSON from `dump`."""
+    return _frame("Event", f'{{"name":{json.dumps(name)},"args":{args}}}')
 
 
 def response(action_id: int, output: str) -> bytes:
