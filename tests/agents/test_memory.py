@@ -15,6 +15,7 @@ from growqr.git.capabilities import PathForbidden
 from growqr.git.commits import CommitService
 from growqr.git.embedded import EmbeddedForge
 from growqr.git.forge import Author, Change, CommitInfo, RepoRef
+from growqr.git.layout import SNAPSHOT
 from growqr.git.paths import PathInvalid
 from growqr.settings import GitSettings
 
@@ -304,6 +305,23 @@ async def test_many_memories_leave_the_newest_in_the_context(memory: Memory) -> 
     assert "memory/0000.md" not in context
     assert len(context) <= CONTEXT_CHARS
     assert "more: recall finds them" in context
+
+
+async def test_what_came_with_a_snapshot_can_be_undone(
+    memory: Memory, forge: EmbeddedForge
+) -> None:
+    async def both(name: str, state: str) -> CommitInfo:
+        files = [Change(f"memory/{name}.md", b"x"), Change(SNAPSHOT, state.encode())]
+        return await memory._commits.commit(
+            REPO, actor=GROW, kind="x", scope="y", what="z", changes=files, operation=name
+        )
+
+    made = await both("tea", "1")
+    await both("cats", "2")
+    undone = await memory.revert(REPO, GROW, made.sha, "undo")
+    assert undone.paths == ("memory/tea.md",)
+    assert await forge.blob(REPO, SNAPSHOT) == b"2"
+    assert await memory.search(REPO, "cats")
 
 
 async def commit_later(forge: EmbeddedForge, path: str, content: bytes, at: datetime) -> None:

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from growqr.errors import InvalidInput
 from growqr.events import ChannelMessage, Task
 from growqr.git.forge import BlobNotFound, BranchNotFound, Forge, RepoRef
+from growqr.git.layout import SNAPSHOT
 
-PATH = "state/snapshot.json"
+PATH = SNAPSHOT
 SCHEMA = 1
 MAX_MESSAGES = 200
 MAX_TASKS = 100

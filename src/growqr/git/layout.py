@@ -19,6 +19,9 @@ FOLDERS = {
 
 PROFILE = "profile.md"
 
+SNAPSHOT = "state/snapshot.json"
+"""The platform's own file: what it says is of the present, so no revert touches it."""
+
 _README = """# Your Grow repository
 
 This is your agent's memory, and it is yours: clone it, read it, edit it, push it back.

@@ -1,8 +1,10 @@
 """Trees for merges and reverts, made in memory."""
 
 import pygit2
+from pygit2.enums import FileMode
 
 from growqr.git.forge import MergeConflict, NotUndoable
+from growqr.git.layout import SNAPSHOT
 
 
 def merged_tree(repo: pygit2.Repository, ours: pygit2.Commit, theirs: pygit2.Commit) -> pygit2.Tree:
@@ -22,14 +24,47 @@ def reverted_tree(
 ) -> pygit2.Tree:
     """The tree of `head` without what `undone` changed (against its first parent).
 
+    The snapshot of an agent stays: it comes along in many commits, and tells of now.
+
     Raises:
         MergeConflict: later commits changed the same lines.
         NotUndoable: it is a first commit.
     """
     if not undone.parent_ids:
         raise NotUndoable("the first commit of a repository can't be undone")
-    mainline = 1 if len(undone.parent_ids) > 1 else 0
-    return _tree(repo, repo.revert_commit(undone, head, mainline))
+    before = _with_snapshot_of(repo, undone.tree, undone.parents[0].tree)
+    return _tree(repo, repo.merge_trees(undone.tree, head.tree, before))
+
+
+def _with_snapshot_of(
+    repo: pygit2.Repository, source: pygit2.Tree, tree: pygit2.Tree
+) -> pygit2.Tree:
+    """`tree` with the snapshot that `source` has."""
+    wanted = _at(source, SNAPSHOT)
+    folder_name, name = SNAPSHOT.split("/")
+    folder = _at(tree, folder_name)
+    if folder is not None and not isinstance(folder, pygit2.Tree):
+        return tree
+    builder = repo.TreeBuilder(folder) if folder is not None else repo.TreeBuilder()
+    if isinstance(wanted, pygit2.Blob):
+        builder.insert(name, wanted.id, FileMode.BLOB)
+    elif builder.get(name) is not None:
+        builder.remove(name)
+    top = repo.TreeBuilder(tree)
+    if len(builder):
+        top.insert(folder_name, builder.write(), FileMode.TREE)
+    elif folder is not None:
+        top.remove(folder_name)
+    changed = repo[top.write()]
+    assert isinstance(changed, pygit2.Tree)
+    return changed
+
+
+def _at(tree: pygit2.Tree, path: str) -> pygit2.Object | None:
+    try:
+        return tree[path]
+    except KeyError:
+        return None
 
 
 def _tree(repo: pygit2.Repository, index: pygit2.Index) -> pygit2.Tree:
