@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -247,3 +248,80 @@ async def test_each_provider_gets_its_own_path_and_key(
     assert config["model"] == f"{kind}/m1"
     version = path.partition("/")[0]
     assert config["provider"][kind]["options"]["baseURL"] == f"http://127.0.0.1:9911/{version}"
+
+
+def metered(tokens: int) -> Handler:
+    async def handler(_: Request) -> Response:
+        return JSONResponse({"usage": {"prompt_tokens": tokens - 1, "completion_tokens": 1}})
+
+    return handler
+
+
+async def test_a_tasks_budget_ends_its_requests_and_the_next_task_has_its_own() -> None:
+    async with provider(metered(60)) as url:
+        settings = compatible(url).model_copy(update={"tokens_per_task": 100})
+        async with inside(settings) as (client, gateway):
+            gateway.begin_task("w1", "usr_1")
+            for _ in range(2):
+                assert (await client.post("/v1/chat/completions", json=CHAT)).status_code == 200
+            refused = await client.post("/v1/chat/completions", json=CHAT)
+            assert refused.status_code == 402
+            assert "budget of 100 tokens" in refused.json()["error"]["message"]
+            assert gateway.task_tokens("w1") == 120
+            gateway.begin_task("w1", "usr_1")
+            assert (await client.post("/v1/chat/completions", json=CHAT)).status_code == 200
+            gateway.begin_task("w1", "usr_1", used=100)  # it goes on after a restart
+            assert (await client.post("/v1/chat/completions", json=CHAT)).status_code == 402
+
+
+async def test_a_persons_day_is_one_budget_over_workspaces_and_restarts(tmp_path: Path) -> None:
+    ledger = tmp_path / "usage.sqlite"
+    async with provider(metered(60)) as url:
+        settings = compatible(url).model_copy(update={"tokens_per_day": 100})
+        statuses = []
+        for workspace, user in (("w1", "a"), ("w2", "a"), ("w3", "a"), ("w4", "b")):
+            gateway = ModelGateway(settings, ledger=ledger)
+            path = await gateway.open(workspace, user)
+            transport = httpx.AsyncHTTPTransport(uds=str(path))
+            async with httpx.AsyncClient(transport=transport, base_url="http://g") as client:
+                answer = await client.post("/v1/chat/completions", json=CHAT)
+                statuses.append(answer.status_code)
+            used = gateway.used_today("a")
+            await gateway.aclose()
+        assert statuses == [200, 200, 402, 200]
+        assert (used.requests, used.tokens) == (2, 120)
+
+
+async def test_too_many_requests_are_told_when_to_come_back() -> None:
+    async with provider(metered(1)) as url:
+        settings = compatible(url).model_copy(update={"requests_per_minute": 1})
+        async with inside(settings) as (client, _):
+            assert (await client.post("/v1/chat/completions", json=CHAT)).status_code == 200
+            refused = await client.post("/v1/chat/completions", json=CHAT)
+            assert refused.status_code == 429
+            assert 1 <= int(refused.headers["retry-after"]) <= 60
+
+
+async def test_a_sandbox_can_not_ask_without_being_counted() -> None:
+    bodies: list[Any] = []
+
+    async def handler(request: Request) -> Response:
+        bodies.append(await request.json())
+        return Response(b"x" * 400)
+
+    async with provider(handler) as url, inside(compatible(url)) as (client, gateway):
+        quiet = {**CHAT, "stream": True, "stream_options": {"include_usage": False}}
+        await client.post("/v1/chat/completions", json=quiet)
+        assert bodies[0]["stream_options"] == {"include_usage": True}
+        assert bodies[0]["messages"] == CHAT["messages"]
+        assert gateway.usage("w1").output_tokens == 100  # the answer told nothing: estimated
+        assert gateway.usage("w1").input_tokens > 0
+
+
+async def test_errors_of_the_provider_cost_nothing() -> None:
+    async def handler(_: Request) -> Response:
+        return JSONResponse({"error": {"message": "overloaded"}}, status_code=529)
+
+    async with provider(handler) as url, inside(compatible(url)) as (client, gateway):
+        assert (await client.post("/v1/chat/completions", json=CHAT)).status_code == 529
+        assert gateway.usage("w1").tokens == 0

@@ -45,8 +45,8 @@ MAX_FAILURES = 2
 class CodingTurn:
     """One run of a coding task.
 
-    The journal holds `session`, `prompts` (how often it was prompted), `commands`, `claim` (set
-    once the model is done) and `result`; each is the point from which a crash goes on.
+    The journal holds `session`, `prompts` (how often it was prompted), `commands`, `tokens`,
+    `claim` (set once the model is done) and `result`; each is the point from which a crash goes on.
     """
 
     def __init__(self, agent: CodingAgent, job: TaskJob, workspace: Workspace) -> None:
@@ -62,8 +62,11 @@ class CodingTurn:
         if result is not None:
             return TaskResult.model_validate(result)
         if self._job.saved("claim") is None:
+            self._workspace.begin_task(int(self._job.saved("tokens") or 0))
             await self._agent.bring_in(self._workspace, afresh=not self._job.saved("prompts"))
-            await self._job.save("claim", await self._work())
+            claim = await self._work()
+            await self._job.save("tokens", self._workspace.task_tokens)
+            await self._job.save("claim", claim)
         return await self._deliver(str(self._job.saved("claim")))
 
     async def _work(self) -> str:
@@ -149,6 +152,7 @@ class CodingTurn:
         )
         self._commands = [*self._commands, run][-MAX_COMMANDS:]
         await self._job.save("commands", [run.model_dump() for run in self._commands])
+        await self._job.save("tokens", self._workspace.task_tokens)
 
     async def _deliver(self, claim: str) -> TaskResult:
         """Commit what the work left, record it, and return the result with the receipt."""
@@ -192,6 +196,7 @@ class CodingTurn:
             left_out=snapshot.skipped | refused,
             commit=commit.sha if commit else None,
             branch=branch if commit else None,
+            tokens=int(self._job.saved("tokens") or 0),
             claim=claim,
         )
         result = TaskResult(

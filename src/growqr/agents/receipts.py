@@ -32,6 +32,8 @@ class Receipt(BaseModel):
     """Paths of the workspace that were not committed, and why."""
     commit: str | None = None
     branch: str | None = None
+    tokens: int = 0
+    """What the task used of the model, in and out, as the gateway counted; 0: offline."""
     claim: str = ""
     """The model's last words."""
 
@@ -49,6 +51,8 @@ def text_of(receipt: Receipt) -> str:
                 MAX_FILES,
             )
         )
+    if receipt.tokens:
+        parts.append(f"The model used {receipt.tokens:,} tokens.")
     if receipt.claim.strip():
         quoted = "\n".join(f"> {line}".rstrip() for line in _claim(receipt.claim).splitlines())
         parts.append(f"In the coding agent's own words, unchecked:\n\n{quoted}")

@@ -1,19 +1,19 @@
 """The only way from a sandbox to a language model: one Unix socket per workspace.
 
 Which socket a request comes through says whose it is. The provider's key is added here, so
-none is ever inside a sandbox; only the configured model's completion calls get through.
+none is ever inside a sandbox; only the configured model's completion calls get through, and only
+as long as the task's and the person's budgets last.
 Offline, the gateway answers by itself. Prompts are neither stored nor logged.
 """
 
 import asyncio
 import contextlib
 import json
-import re
+import math
 import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from growqr.models.metering import Account, Ledger, Meter, Rate, Usage
 from growqr.models.offline_coding import answer, answer_stream
 from growqr.models.upstream import OFFLINE_MODEL, Upstream
 from growqr.settings import ModelSettings
@@ -40,30 +41,25 @@ _ANSWER_HEADERS = ("content-type", "content-encoding", "retry-after", "retry-aft
 _QUERY = ("alt", "beta")
 
 
-@dataclass
-class Usage:
-    """What one workspace used since its socket was first opened, as the provider counts."""
-
-    requests: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-
-
 class ModelGateway:
     """Serves the sockets; it needs a running event loop for all but `opencode_config`."""
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: ModelSettings, *, ledger: Path | None = None) -> None:
+        """`ledger` is the file that keeps people's use per day; None: in memory."""
+        self._settings = settings
+        self._ledger = Ledger(ledger)
         self._upstream = Upstream(settings)
         self._offline = settings.provider == "offline"
         self._timeout = httpx.Timeout(settings.request_seconds, connect=10)
         self._http: httpx.AsyncClient | None = None
         self._folder: Path | None = None
         self._doors: dict[str, _Door] = {}
-        self._usage: dict[str, Usage] = {}
+        self._accounts: dict[str, Account] = {}
+        self._rates: dict[str, Rate] = {}
         self._changing = asyncio.Lock()
 
-    async def open(self, workspace_id: str) -> Path:
-        """Return the socket of this workspace; safe to repeat."""
+    async def open(self, workspace_id: str, user_id: str = "") -> Path:
+        """Return the socket of this workspace, whose use counts as this person's."""
         async with self._changing:
             if (door := self._doors.get(workspace_id)) is not None:
                 return door.path
@@ -73,8 +69,9 @@ class ModelGateway:
                 self._folder = Path(tempfile.mkdtemp(prefix="growqr-gw-"))
             if self._http is None:
                 self._http = httpx.AsyncClient(timeout=self._timeout, follow_redirects=False)
-            usage = self._usage.setdefault(workspace_id, Usage())
-            caller = _Caller(self._upstream, self._http, usage, offline=self._offline)
+            account = self._account(workspace_id, user_id)
+            rate = self._rates.setdefault(account.user_id, Rate(self._settings.requests_per_minute))
+            caller = _Caller(self._upstream, self._http, account, rate, offline=self._offline)
             door = _Door(self._folder / f"{secrets.token_hex(8)}.sock", caller)
             await door.open()
             self._doors[workspace_id] = door
@@ -95,10 +92,31 @@ class ModelGateway:
             await self._http.aclose()
         if self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        self._ledger.close()
 
     def usage(self, workspace_id: str) -> Usage:
         """Return what a workspace used so far; zero for one that never asked."""
-        return self._usage.get(workspace_id, Usage())
+        account = self._accounts.get(workspace_id)
+        return account.usage if account else Usage()
+
+    def begin_task(self, workspace_id: str, user_id: str, used: int = 0) -> None:
+        """Begin a task's budget; `used` counts what it used before a restart."""
+        self._account(workspace_id, user_id).begin_task(used)
+
+    def task_tokens(self, workspace_id: str) -> int:
+        """Return what the workspace's task used so far."""
+        account = self._accounts.get(workspace_id)
+        return account.task_tokens if account else 0
+
+    def used_today(self, user_id: str) -> Usage:
+        """Return what all workspaces of a person used since midnight UTC."""
+        return self._ledger.today(user_id)
+
+    def _account(self, workspace_id: str, user_id: str) -> Account:
+        if workspace_id not in self._accounts:
+            account = Account(user_id or workspace_id, self._settings, self._ledger)
+            self._accounts[workspace_id] = account
+        return self._accounts[workspace_id]
 
     def opencode_config(self) -> dict[str, Any]:
         """Return the provider part of OpenCode's configuration; it holds no secret."""
@@ -157,11 +175,12 @@ class _Server(uvicorn.Server):
 class _Refused(Exception):
     """An answer of the gateway itself, shaped like the providers' errors."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, *, retry_after: float = 0) -> None:
         super().__init__(message)
         self.response = JSONResponse(
             {"error": {"message": message, "type": "gateway_error", "code": status}},
             status_code=status,
+            headers={"retry-after": str(math.ceil(retry_after))} if retry_after else None,
         )
 
 
@@ -169,11 +188,18 @@ class _Caller:
     """Handles the requests of one workspace."""
 
     def __init__(
-        self, upstream: Upstream, http: httpx.AsyncClient, usage: Usage, *, offline: bool
+        self,
+        upstream: Upstream,
+        http: httpx.AsyncClient,
+        account: Account,
+        rate: Rate,
+        *,
+        offline: bool,
     ) -> None:
         self._upstream = upstream
         self._http = http
-        self._usage = usage
+        self._account = account
+        self._rate = rate
         self._offline = offline
         self._under_way = 0
 
@@ -184,10 +210,14 @@ class _Caller:
             body = self._check(request.method, path, content)
             if self._under_way >= _AT_ONCE:
                 raise _Refused(429, f"At most {_AT_ONCE} model requests at once.")
-            self._usage.requests += 1
+            if seconds := self._rate.take():
+                raise _Refused(429, "Too many model requests.", retry_after=seconds)
+            if reason := self._account.spent():
+                raise _Refused(402, reason)  # not 429, which OpenCode would try again and again
+            self._account.usage.requests += 1
             if self._offline:
                 return self._answer_offline(request.method, body)
-            return await self._forward(request, path, content)
+            return await self._forward(request, path, self._upstream.counted(path, body, content))
         except _Refused as refused:
             return refused.response
         except ClientDisconnect:
@@ -248,31 +278,35 @@ class _Caller:
         except BaseException:
             self._under_way -= 1
             raise
-        return _Relayed(incoming, self._done)
+        sent = len(content) if incoming.is_success else 0
+        return _Relayed(incoming, self._done, sent)
 
-    def _done(self, meter: "_Meter") -> None:
+    def _done(self, meter: Meter | None) -> None:
         self._under_way -= 1
-        self._usage.input_tokens += meter.input_tokens
-        self._usage.output_tokens += meter.output_tokens
+        if meter is not None:
+            self._account.add(meter)
 
 
 class _Relayed(StreamingResponse):
     """The provider's answer, passed on chunk by chunk; `done` is called however it ends."""
 
-    def __init__(self, incoming: httpx.Response, done: Callable[["_Meter"], None]) -> None:
+    def __init__(
+        self, incoming: httpx.Response, done: Callable[[Meter | None], None], sent: int
+    ) -> None:
         passed = {
             name: incoming.headers[name] for name in _ANSWER_HEADERS if name in incoming.headers
         }
         self._incoming = incoming
         self._done = done
-        self._meter = _Meter()
+        self._meter = Meter(sent)
         super().__init__(self._chunks(), status_code=incoming.status_code, headers=passed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._done(self._meter)
+            # an error is not an answer, and costs nothing
+            self._done(self._meter if self._incoming.is_success else None)
             await self._incoming.aclose()
 
     async def _chunks(self) -> AsyncIterator[bytes]:
@@ -284,31 +318,6 @@ class _Relayed(StreamingResponse):
             # the head is sent: breaking off is the only way left to say it
             _log.warning("gateway.upstream_broke_off", error=type(error).__name__)
             raise
-
-
-class _Meter:
-    """Finds the token counts in an answer as it passes; they are totals, so the largest counts."""
-
-    # an escaped quote before the name would mean that the model wrote it, not the provider
-    _COUNT = re.compile(
-        rb'(?<!\\)"(?:(prompt_tokens|input_tokens|promptTokenCount)'
-        rb'|completion_tokens|output_tokens|candidatesTokenCount)"\s*:\s*(\d{1,9})(?=\D)'
-    )
-    _OVERLAP = 64
-
-    def __init__(self) -> None:
-        self.input_tokens = 0
-        self.output_tokens = 0
-        self._tail = b""
-
-    def read(self, chunk: bytes) -> None:
-        text = self._tail + chunk
-        for match in self._COUNT.finditer(text):
-            if match[1]:
-                self.input_tokens = max(self.input_tokens, int(match[2]))
-            else:
-                self.output_tokens = max(self.output_tokens, int(match[2]))
-        self._tail = text[-self._OVERLAP :]
 
 
 async def _body(request: Request) -> bytes:

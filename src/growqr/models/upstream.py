@@ -1,5 +1,6 @@
 """What differs between model providers, as far as the gateway needs to know."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,6 +76,15 @@ class Upstream:
         match = self.kind.posts.fullmatch(path)
         named = match[1] if match and match.re.groups else body.get("model")
         return named == self.model
+
+    def counted(self, path: str, body: Mapping[str, Any], content: bytes) -> bytes:
+        """Return the request so that its streamed answer holds the token counts."""
+        if path != "chat/completions" or not body.get("stream"):
+            return content  # the others always tell
+        asked = body.get("stream_options")
+        if isinstance(asked, Mapping) and asked.get("include_usage") is True:
+            return content
+        return json.dumps({**body, "stream_options": {"include_usage": True}}).encode()
 
     def opencode_config(self) -> dict[str, Any]:
         """Return OpenCode's `model` and `provider` settings; the key in it is a dummy."""

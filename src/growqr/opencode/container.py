@@ -172,7 +172,9 @@ class ContainerSandbox:
                 **({"NanoCpus": int(spec.cpus * 1e9)} if spec.cpus else {}),
                 "ShmSize": _SHM_BYTES,
                 "Tmpfs": {
-                    "/tmp": f"rw,nosuid,nodev,size={_TMP_BYTES},mode=1777"  # noqa: S108
+                    "/tmp": f"rw,nosuid,nodev,size={_TMP_BYTES},mode=1777",  # noqa: S108
+                    # Podman would put one without a size there
+                    "/var/tmp": "ro,nosuid,nodev,size=4096,mode=0755",  # noqa: S108
                 },
                 "Binds": list(stage.binds),
                 "Ulimits": [

@@ -28,6 +28,11 @@ class Place:
     def files(self) -> Path:
         return self.root / "ws"
 
+    @property
+    def writable(self) -> list[Path]:
+        """What can be written inside: the files and the home."""
+        return [self.root / "ws", self.root / "home"]
+
 
 class Places:
     """All workspaces of one data folder; used by one worker process at a time."""

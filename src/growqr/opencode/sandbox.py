@@ -87,11 +87,17 @@ class Sandbox(Protocol):
 class Gateway(Protocol):
     """What a workspace needs to reach a language model; keys stay behind it."""
 
-    async def open(self, workspace_id: str) -> Path:
-        """Return the socket through which only this workspace asks; safe to repeat."""
+    async def open(self, workspace_id: str, user_id: str = "") -> Path:
+        """Return the socket through which only this workspace asks, at this person's expense."""
 
     async def close(self, workspace_id: str) -> None:
         """Close that socket and end the requests under way; safe to repeat."""
+
+    def begin_task(self, workspace_id: str, user_id: str, used: int = 0) -> None:
+        """Begin a task's budget; `used` counts what it used before a restart."""
+
+    def task_tokens(self, workspace_id: str) -> int:
+        """Return what the workspace's task used so far, in and out."""
 
     def opencode_config(self) -> dict[str, Any]:
         """Return the provider part of OpenCode's configuration; it holds no secret."""

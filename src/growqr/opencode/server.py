@@ -56,7 +56,7 @@ class Server:
                 root=place.root,
                 uid=place.uid,
                 read_only=spec.read_only,
-                model_socket=await gateway.open(spec.id),
+                model_socket=await gateway.open(spec.id, spec.user_id),
                 environment=config.environment(
                     gateway.opencode_config(), read_only=spec.read_only, password=password
                 ),
@@ -89,6 +89,19 @@ class Server:
     def stage(self) -> Path:
         """Folder on the host that the running server needs."""
         return self._running.control.parent
+
+    async def memory_bytes(self) -> int | None:
+        """Return what everything in the sandbox holds; None: not known."""
+        return await self._running.memory_bytes()
+
+    async def ended_within(self, seconds: float) -> bool:
+        """Wait for the end, but not longer; tells whether it came."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.ended.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def stop(self, reason: str = "The workspace was stopped.") -> None:
         """End everything in the sandbox; safe to repeat."""

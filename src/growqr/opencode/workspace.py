@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from growqr.opencode import files as workspace_files
+from growqr.opencode import upkeep
 from growqr.opencode.line import Line
 from growqr.opencode.logs import WorkspaceLog
 from growqr.opencode.places import Place, Places
@@ -138,8 +139,18 @@ class Workspace:
         finally:
             del self._prompts[session_id]
             self._aborted.discard(session_id)
-            if not self._prompts and self._status.state == "busy":
+            stopping = self._server is None
+            if not self._prompts and self._status.state == "busy" and not stopping:
                 self._set("idle")
+
+    def begin_task(self, used: int = 0) -> None:
+        """Begin a task's budget of tokens; `used` counts what it used before a restart."""
+        self._gateway.begin_task(self.spec.id, self.spec.user_id, used)
+
+    @property
+    def task_tokens(self) -> int:
+        """What this task used of the model, in and out, as the gateway counted outside."""
+        return self._gateway.task_tokens(self.spec.id)
 
     async def answer(self, session_id: str, question_id: str, text: str) -> None:
         """Answer what `Asked` asked.
@@ -245,6 +256,7 @@ class Workspace:
             await self._line.take()
             taken = True
             self._set("starting")
+            await self._make_room()
             server = await Server.start(
                 self.spec,
                 self._place,
@@ -265,6 +277,7 @@ class Workspace:
         self._server = server
         self._places.record(self._place, server.pid, server.stage)
         self._own(self._notice_end(server))
+        self._own(self._look_after(server))
         self._set("ready")
         self._rest()
         return server
@@ -278,7 +291,7 @@ class Workspace:
                 await asyncio.wait([self._starting])
             if self._server is not None:
                 server, self._server = self._server, None
-                await self._clear(server)
+                await self._clear(server, reason)
                 self._set("stopped", reason)
             elif self._status.state == "starting":
                 self._set("stopped", reason)
@@ -291,10 +304,40 @@ class Workspace:
                 await self._clear(server)
                 self._set("failed", server.reason)
 
-    async def _clear(self, server: Server) -> None:
+    async def _make_room(self) -> None:
+        """Over its disk limit, a workspace loses what could not be committed anyway."""
+        limit, folders = self._settings.sandbox.disk_bytes, self._place.writable
+        if not limit or await asyncio.to_thread(upkeep.used_bytes, folders) <= limit:
+            return
+        most = self._settings.git.max_file_bytes
+        deleted = await asyncio.to_thread(upkeep.make_room, *folders, keep_bytes=most)
+        for path, size in deleted.items():
+            self._log.add(f"deleted {path}, {size} bytes: the workspace was over its disk limit")
+        if await asyncio.to_thread(upkeep.used_bytes, folders) > limit:
+            raise WorkspaceFailed(
+                f"The workspace holds more than {limit >> 20} MiB of small files."
+            )
+
+    async def _look_after(self, server: Server) -> None:
+        """Stop the server when the workspace is full, or when it holds much memory idly."""
+        settings = self._settings.sandbox
+        disk = upkeep.DiskWatch(self._place.writable, settings.disk_bytes)
+        while not await server.ended_within(upkeep.SECONDS):
+            if await asyncio.to_thread(disk.over):
+                full = f"the workspace holds more than {settings.disk_bytes >> 20} MiB"
+                self._own(self._stop(full, only_idle=False))
+                return
+            if self._users or not settings.recycle_bytes:
+                continue
+            held = await server.memory_bytes()
+            if held is not None and held > settings.recycle_bytes:
+                grown = f"its memory had grown to {held >> 20} MiB"
+                self._own(self._stop(grown, only_idle=True))
+
+    async def _clear(self, server: Server, reason: str | None = None) -> None:
         self._cancel_idle()
         try:
-            await server.stop()
+            await server.stop(*([f"The workspace was stopped: {reason}."] if reason else []))
             await self._gateway.close(self.spec.id)
             self._places.forget(self._place)
         finally:
