@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import commit, message
+from benchmarks import auth, commit, message
 from benchmarks.report import Result, table
 
-BENCHMARKS = {"message": message.run, "commit": commit.run}
+BENCHMARKS = {"message": message.run, "commit": commit.run, "auth": auth.run}
 ON_REQUEST = {"commit-50000": commit.run_large}
 """These take minutes, so they run only when they are named."""
 

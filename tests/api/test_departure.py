@@ -1,5 +1,6 @@
 """Changing a password, leaving for good, and accounts that are at Clerk."""
 
+import base64
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
@@ -9,8 +10,10 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 
 from growqr.api.app_factory import create_api
+from growqr.api.observe import clerk_policy
 from growqr.api.services import Services
 from growqr.db.tables import Base
+from growqr.errors import InvalidInput
 from growqr.identity.clerk import ClerkIdentity
 from tests.api.conftest import PASSWORD, Person
 from tests.api.fake_engine import FakeClient
@@ -80,9 +83,21 @@ def clerk() -> Iterator[ClerkServer]:
 
 @pytest.fixture
 async def clerk_app(services: Services, clerk: ClerkServer) -> AsyncIterator[FastAPI]:
-    identity = ClerkIdentity(clerk.settings(), services.db, "http://grow.test")
-    yield create_api(replace(services, clerk=identity))
+    settings = services.settings.model_copy(update={"identity": clerk.settings()})
+    identity = ClerkIdentity(settings.identity, services.db, "http://grow.test")
+    yield create_api(replace(services, settings=settings, clerk=identity))
     await identity.aclose()
+
+
+async def test_pages_may_load_clerks_scripts_from_clerks_host_only(clerk_app: FastAPI) -> None:
+    transport = httpx.ASGITransport(clerk_app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://grow.test") as http:
+        answer = await http.get("/config")
+    assert answer.json()["clerk_publishable_key"].startswith("pk_test_")
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'self' https://grow.test https://challenges.cloudflare.com;" in policy
+    with pytest.raises(InvalidInput):
+        clerk_policy("pk_live_" + base64.b64encode(b"evil.example; x").decode())
 
 
 async def test_with_clerk_its_tokens_serve_and_local_login_is_not_there(

@@ -72,7 +72,7 @@ class ClerkServer:
     def settings(self, **more: Any) -> IdentitySettings:
         given: Json = {
             "provider": "clerk",
-            "clerk_publishable_key": "pk_test_Z3Jvdy50ZXN0JA",
+            "clerk_publishable_key": "pk_test_Z3Jvdy50ZXN0JA==",
             "clerk_secret_key": SecretStr(SECRET_KEY),
             "clerk_webhook_secret": SecretStr(WEBHOOK_SECRET),
             "clerk_api_url": self.url,

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from growqr import __version__
 from growqr.api.limits import BodyLimits
-from growqr.api.observe import Observe
+from growqr.api.observe import Observe, clerk_policy
 from growqr.api.openapi import install_openapi, operation_id
 from growqr.api.problems import install_problem_handlers
 from growqr.api.routes import (
@@ -76,7 +76,10 @@ def create_api(
     mount_web_app(app, static_dir)
     limits = services.settings.limits if services is not None else Limits()
     app.add_middleware(BodyLimits, max_bytes=limits.body_bytes)
-    app.add_middleware(Observe, registry=app.state.metrics)
+    policy = None
+    if services is not None and services.clerk is not None:
+        policy = clerk_policy(services.settings.identity.clerk_publishable_key)
+    app.add_middleware(Observe, registry=app.state.metrics, policy=policy)
     return app
 
 

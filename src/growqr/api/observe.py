@@ -1,5 +1,7 @@
 """One request id, one log line and two metrics for each request; security headers for all."""
 
+import base64
+import binascii
 import re
 import time
 
@@ -8,10 +10,12 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from growqr.errors import InvalidInput
 from growqr.ids import new_id
 
 log = structlog.get_logger(__name__)
 
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _GIVEN_ID = re.compile(rb"^[A-Za-z0-9_-]{8,64}$")
 
 # No images from elsewhere: a reply that a model was tricked into could leak text in an address.
@@ -26,6 +30,26 @@ _SECURITY_HEADERS = {
     "x-frame-options": "DENY",
 }
 
+
+def clerk_policy(publishable_key: str) -> str:
+    """Return the content policy that lets Clerk's sign-in run; the key names Clerk's host."""
+    encoded = publishable_key.rpartition("_")[2]
+    try:
+        padded = encoded + "=" * (-len(encoded) % 4)
+        host = base64.b64decode(padded, validate=True).decode().rstrip("$")
+    except (binascii.Error, UnicodeDecodeError):
+        host = ""
+    if not _HOST.fullmatch(host):
+        raise InvalidInput("GROWQR_IDENTITY__CLERK_PUBLISHABLE_KEY is not a key of Clerk.")
+    challenge = "https://challenges.cloudflare.com"
+    return (
+        f"default-src 'self'; script-src 'self' https://{host} {challenge}; "
+        f"connect-src 'self' https://{host}; img-src 'self' data: https://img.clerk.com; "
+        f"worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; frame-src 'self' {challenge}; "
+        "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+
 _DOCS_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; frame-ancestors 'none'"
@@ -36,8 +60,13 @@ _DOCS_POLICY = (
 class Observe:
     """ASGI middleware, the outermost. The log line never holds a query string or a header."""
 
-    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, app: ASGIApp, registry: CollectorRegistry, policy: str | None = None
+    ) -> None:
         self._app = app
+        self._headers = dict(_SECURITY_HEADERS)
+        if policy is not None:
+            self._headers["content-security-policy"] = policy
         self._requests = Counter(
             "growqr_http_requests", "Requests", ["method", "route", "status"], registry=registry
         )
@@ -65,7 +94,7 @@ class Observe:
                 answered = time.perf_counter() - begin
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
-                for name, value in _SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 if scope["path"] == "/docs":
                     headers["content-security-policy"] = _DOCS_POLICY

@@ -139,11 +139,13 @@ async def add_usage(session: AsyncSession, user_id: str, day: date, **amounts: i
 
 async def take_message(session: AsyncSession, user_id: str, day: date, limit: int | None) -> bool:
     """Count one message if the day's count is below `limit`; of those who race, none too many."""
+    if limit is None:
+        await add_usage(session, user_id, day, messages=1)
+        return True
     await add_usage(session, user_id, day, messages=0)
-    below = Usage.messages < limit if limit is not None else Usage.messages >= 0
     result = await session.execute(
         update(Usage)
-        .where(Usage.user_id == user_id, Usage.day == day, below)
+        .where(Usage.user_id == user_id, Usage.day == day, Usage.messages < limit)
         .values(messages=Usage.messages + 1)
     )
     assert isinstance(result, CursorResult)

@@ -5,6 +5,7 @@ import { useEffect } from 'react';
 import { ApiContext } from '@/api/ApiContext';
 import type { ApiClient } from '@/api/client';
 
+import { Identity } from './Identity';
 import type { makeRouter } from './router';
 
 interface Props {
@@ -29,7 +30,9 @@ export function App({ api, queries, router }: Props) {
   return (
     <ApiContext value={api}>
       <QueryClientProvider client={queries}>
-        <RouterProvider router={router} />
+        <Identity>
+          <RouterProvider router={router} />
+        </Identity>
       </QueryClientProvider>
     </ApiContext>
   );

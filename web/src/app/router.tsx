@@ -11,13 +11,12 @@ import type { ReactNode } from 'react';
 
 import type { SessionStore } from '@/api/session';
 import { paths } from '@/config/paths';
-import { LoginPage } from '@/features/auth/LoginPage';
-import { RegisterPage } from '@/features/auth/RegisterPage';
 import { MemoryPage } from '@/features/memory/MemoryPage';
 import { QuestsPage } from '@/features/quests/QuestsPage';
 import { SettingsPage } from '@/features/settings/SettingsPage';
 
 import { AppShell } from './AppShell';
+import { LoginScreen, RegisterScreen } from './AuthScreens';
 import { ChannelScreen } from './ChannelScreen';
 import { NotFoundScreen } from './NotFoundScreen';
 
@@ -104,13 +103,13 @@ const home = createRoute({
 const login = createRoute({
   getParentRoute: () => guests,
   path: paths.login,
-  component: LoginPage,
+  component: LoginScreen,
 });
 
 const register = createRoute({
   getParentRoute: () => guests,
   path: paths.register,
-  component: RegisterPage,
+  component: RegisterScreen,
 });
 
 const quests = createRoute({
