@@ -86,40 +86,31 @@ class MemoryIndex:
         new = [entry for entry in wanted if known.get(entry.path) != entry.oid]
         gone = known.keys() - {entry.path for entry in wanted}
         readable = _readable(wanted)
-        same = await asyncio.to_thread(like.oids) if like is not None else {}
+        kept = await asyncio.to_thread(_by_path, like) if like is not None else {}
         documents: list[Document] = []
-        for start in range(0, len(new), _READ_AT_ONCE):
-            part = new[start : start + _READ_AT_ONCE]
+        unread: list[TreeEntry] = []
+        for entry in new:
+            same = kept.get(entry.path)
+            if same is not None and same.oid == entry.oid:
+                documents.append(same)
+            else:
+                unread.append(entry)
+        for start in range(0, len(unread), _READ_AT_ONCE):
+            part = unread[start : start + _READ_AT_ONCE]
             documents += await asyncio.gather(
-                *(
-                    self._document(
-                        repo,
-                        entry,
-                        head,
-                        readable,
-                        like if entry.oid == same.get(entry.path) else None,
-                    )
-                    for entry in part
-                )
+                *(self._document(repo, entry, head, entry.path in readable) for entry in part)
             )
         await asyncio.to_thread(index.replace, head, documents, gone)
 
     async def _document(
-        self,
-        repo: RepoRef,
-        entry: TreeEntry,
-        head: str,
-        readable: set[str],
-        like: SearchIndex | None,
+        self, repo: RepoRef, entry: TreeEntry, head: str, readable: bool
     ) -> Document:
-        if like is not None:
-            found = await asyncio.to_thread(like.get, entry.path)
-            if found is not None:
-                return found
-        data = b""
-        if entry.path in readable:
-            data = await self._forge.blob(repo, entry.path, ref=head)
-        return await asyncio.to_thread(document_of, entry.path, entry.oid, entry.size, data)
+        data = await self._forge.blob(repo, entry.path, ref=head) if readable else b""
+        return document_of(entry.path, entry.oid, entry.size, data)
+
+
+def _by_path(index: SearchIndex) -> dict[str, Document]:
+    return {document.path: document for document in index.below("")}
 
 
 def _readable(entries: Sequence[TreeEntry]) -> set[str]:
