@@ -1,6 +1,7 @@
 """A counter that any RivetKit client can use: actions, an event, a coded error, a queue.
 
-Needs a running engine; reads RIVET_ENDPOINT, RIVET_NAMESPACE and RIVET_POOL.
+Needs a running engine; reads RIVET_ENDPOINT, RIVET_NAMESPACE and RIVET_POOL,
+and RIVET_TOKEN if the engine has an admin token.
 """
 
 import asyncio
@@ -47,6 +48,7 @@ async def main() -> None:
         {"counter": Counter},
         namespace=os.environ.get("RIVET_NAMESPACE", "default"),
         pool=os.environ.get("RIVET_POOL", "default"),
+        token=os.environ.get("RIVET_TOKEN"),
     )
     async with worker:
         sys.stdout.write("serving the actor counter\n")

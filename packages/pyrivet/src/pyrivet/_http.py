@@ -1,7 +1,7 @@
 """HTTP requests of clients: `POST /action/{name}` or `/queue/{name}`, `/request/…`, `/health`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -126,10 +126,14 @@ class HttpRequest:
             body = encoding.queue_result(status, None if outcome is None else outcome.output)
             self._respond(200, body, encoding.content_type)
 
-        def send() -> Awaitable[Outcome | None]:
-            return self._run.send_to_queue(queue, message.body, message.wait, message.timeout_ms)
+        async def send() -> Outcome | None:
+            queues = self._run.queues
+            if message.wait:
+                return await queues.ask(queue, message.body, message.timeout_ms)
+            await queues.send(queue, message.body)
+            return None
 
-        self._run.serve("queue", send, self._params(), answer, self._fail)
+        self._run.serve("queue", send, answer, self._fail, self._params())
 
     def _request(self, path: str, query: str) -> None:
         request = Request(self._start.method, path, query, self._headers, bytes(self._body))
@@ -142,7 +146,7 @@ class HttpRequest:
                 self._respond(response.status, body, headers=response.headers)
 
         run = self._run
-        run.serve("request", lambda: run.request(request), self._params(), answer, self._fail)
+        run.serve("request", lambda: run.request(request), answer, self._fail, self._params())
 
     def _encoding(self) -> Encoding:
         return encoding_named(self._headers.get("x-rivet-encoding", JSON.name))

@@ -4,8 +4,7 @@ import asyncio
 import enum
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import cbor2
@@ -13,14 +12,15 @@ import cbor2
 from pyrivet import _protocol as p
 from pyrivet import _wire
 from pyrivet._actions import Action, Kind
+from pyrivet._audience import Audience
 from pyrivet._connection import POLICY, Connection
 from pyrivet._database import Database
-from pyrivet._encodings import Encoding
 from pyrivet._envoy import Envoy
+from pyrivet._idle import Idleness
 from pyrivet._key import split_key
 from pyrivet._kv import KeyValue
 from pyrivet._outcome import NotRun, Outcome, Refusal
-from pyrivet._queue import Queue, Queues
+from pyrivet._queue import Queues
 from pyrivet._raw import Request, Response
 from pyrivet._schedule import LOAD, ON_ALARM, REPEATS, SCHEMA, Schedule
 from pyrivet._state import LOAD as LOAD_STATE
@@ -83,7 +83,7 @@ class ActorRun:
         self._raw_input = config.input
         self._actor = actor
         self._actions = kind.actions
-        self._queues = Queues(
+        self.queues = Queues(
             self.db,
             kind.queues,
             max_messages=self.options.max_queued,
@@ -101,11 +101,11 @@ class ActorRun:
         self._calls: set[asyncio.Task[Any]] = set()
         self._work: set[asyncio.Task[Any]] = set()
         self._serial = asyncio.Lock()
-        self._connections: dict[str, Connection] = {}
-        self._holds = 0
-        self._idle_since = 0.0
-        self._idle_timer: asyncio.TimerHandle | None = None
-        self._sleep_requested = False
+        self.audience = Audience()
+        self._idleness = Idleness(
+            self.options.sleep_after, lambda: self._emit(p.Intent(p.IntentSleep()))
+        )
+        self.hold = self._idleness.hold
         self._alarm_task: asyncio.Task[None] | None = None
         self._alarm_ms: int | None = None
         self._to_rescue = False
@@ -144,7 +144,7 @@ class ActorRun:
         self._update_alarm()
         self.schedule.resume()
         self._work_queues()
-        self._rest()
+        self._idleness.start()
 
     def leave(self) -> None:
         """Stop in good order although the engine has not asked."""
@@ -186,11 +186,11 @@ class ActorRun:
             attach(self._actor, self)
             created = "SELECT value FROM pyrivet_meta WHERE name = 'created'"
             basics = (SCHEMA, REPEATS, _META, LOAD, created, LOAD_STATE)
-            statements = [*[(sql, ()) for sql in basics], *self._queues.statements()]
-            results = await self.db.batch(statements)
+            statements = [*[(sql, ()) for sql in basics], *self.queues.statements()]
+            results = await self.db.ensure(statements)
             self.schedule.load(results[3].rows)
             if len(results) > len(basics):
-                self._queues.waiting = results[-1].rows[0]["waiting"]
+                self.queues.waiting = results[-1].rows[0]["waiting"]
             saved = results[5].rows
             if self._state is not None and not self._state.load(
                 saved[0]["value"] if saved else None
@@ -205,19 +205,18 @@ class ActorRun:
 
     async def _finish(self, asked: p.StopReason, started: bool) -> None:
         self.schedule.pause()
-        self._queues.pause()
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
+        self.queues.pause()
+        self._idleness.stop()
         if self._calls:
             await asyncio.wait(self._calls, timeout=self.options.stop_grace.total_seconds())
-        unfinished = bool(self._work or self._queues.waiting)
+        unfinished = bool(self._work or self.queues.waiting)
         await self._cancel_all()
         if started and self._failure is None:
             gone = asked in (p.StopReason.DESTROY, p.StopReason.STOP_INTENT)
             await self._hook(self._actor.on_destroy() if gone else self._actor.on_sleep())
         # Every call that has come in is answered by now, unless this generation failed.
         reason = _wire.DRAINED if self._failure is None else "failed"
-        await asyncio.gather(*(each.part(reason) for each in list(self._connections.values())))
+        await self.audience.part(reason)
         if self._calls:
             await asyncio.wait(self._calls, timeout=self.options.stop_grace.total_seconds())
         await self._cancel_all()
@@ -269,34 +268,6 @@ class ActorRun:
             extra = {**self._ids(), "task": task.get_name()}
             log.error("actor.work_failed", extra=extra, exc_info=task.exception())
 
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Keep the actor awake while inside."""
-        self._holds += 1
-        try:
-            yield
-        finally:
-            self._holds -= 1
-            if self._holds == 0:
-                self._rest()
-
-    def _rest(self) -> None:
-        self._idle_since = time.monotonic()
-        if self._idle_timer is None:
-            self._arm_idle()
-
-    def _arm_idle(self) -> None:
-        self._idle_timer = None
-        after = self.options.sleep_after
-        if after is None or self._phase is not Phase.RUNNING or self._holds:
-            return
-        left = self._idle_since + after.total_seconds() - time.monotonic()
-        if left > 0:
-            self._idle_timer = asyncio.get_running_loop().call_later(left, self._arm_idle)
-        elif not self._sleep_requested:
-            self._sleep_requested = True
-            self._emit(p.Intent(p.IntentSleep()))
-
     def _alarm_due(self) -> None:
         if self._alarm_task is None and self._phase is Phase.RUNNING:
             self._alarm_task = self._track(self._calls, self._run_alarms(), "alarms")
@@ -319,17 +290,14 @@ class ActorRun:
 
     # Queues
 
-    def queue(self, name: str) -> Queue:
-        return self._queues.named(name)
-
     def _work_queues(self) -> None:
-        if self._queues.waiting and self._queue_task is None and self._phase is Phase.RUNNING:
+        if self.queues.waiting and self._queue_task is None and self._phase is Phase.RUNNING:
             self._queue_task = self._track(self._calls, self._run_queues(), "queues")
 
     async def _run_queues(self) -> None:
         try:
             with self.hold():
-                await self._queues.work()
+                await self.queues.work()
         finally:
             self._queue_task = None
 
@@ -424,70 +392,44 @@ class ActorRun:
 
         `params` are those of a client that has no connection and is yet to be authorized.
         """
-        if self._phase is not Phase.RUNNING:
-            done(Outcome.of(NotRun(), self._ids()))
-        elif len(self._calls) >= self.options.max_pending_actions:
-            done(Outcome.of(Refusal("overloaded", "too many calls are waiting"), self._ids()))
-        else:
-            self._track(self._calls, self._call(name, args, done, params), name)
+        self.serve(name, lambda: self._output(name, args), done, done, params)
 
-    async def _call(
-        self,
-        name: str,
-        args: list[Any],
-        done: Callable[[Outcome], None],
-        params: Mapping[str, Any] | None,
-    ) -> None:
-        try:
-            if params is not None:
-                await self._actor.authorize(params)
-            done(Outcome.success(await self.invoke(name, args)))
-        except asyncio.CancelledError:
-            done(Outcome.of(Refusal("interrupted", "the actor was stopped"), self._ids()))
-            raise
-        except Exception as error:
-            done(Outcome.of(error, self._ids() | {"action": name}))
+    async def _output(self, name: str, args: list[Any]) -> Outcome:
+        return Outcome.success(await self.invoke(name, args))
 
     def serve(
         self,
         name: str,
         work: Callable[[], Awaitable[T]],
-        params: Mapping[str, Any],
         done: Callable[[T], None],
         failed: Callable[[Outcome], None],
+        params: Mapping[str, Any] | None,
     ) -> None:
-        """Do something other than an action for a client, as `call` does."""
+        """Do something for a client in the background, as `call` does an action."""
         if self._phase is not Phase.RUNNING:
             failed(Outcome.of(NotRun(), self._ids()))
         elif len(self._calls) >= self.options.max_pending_actions:
             failed(Outcome.of(Refusal("overloaded", "too many calls are waiting"), self._ids()))
         else:
-            self._track(self._calls, self._serve(work, params, done, failed), name)
+            self._track(self._calls, self._serve(name, work, done, failed, params), name)
 
     async def _serve(
         self,
+        name: str,
         work: Callable[[], Awaitable[T]],
-        params: Mapping[str, Any],
         done: Callable[[T], None],
         failed: Callable[[Outcome], None],
+        params: Mapping[str, Any] | None,
     ) -> None:
         try:
-            await self._actor.authorize(params)
+            if params is not None:
+                await self._actor.authorize(params)
             done(await work())
         except asyncio.CancelledError:
             failed(Outcome.of(Refusal("interrupted", "the actor was stopped"), self._ids()))
             raise
         except Exception as error:
-            failed(Outcome.of(error, self._ids()))
-
-    async def send_to_queue(
-        self, queue: str, body: Any, wait: bool, timeout_ms: int | None
-    ) -> Outcome | None:
-        """Keep a message; with `wait` return its outcome, None when it takes too long."""
-        if wait:
-            return await self._queues.ask(queue, body, timeout_ms)
-        await self._queues.send(queue, body)
-        return None
+            failed(Outcome.of(error, self._ids() | {"action": name}))
 
     async def request(self, request: Request) -> Response:
         """Have the actor answer plain HTTP."""
@@ -499,30 +441,16 @@ class ActorRun:
 
     # Connections
 
-    def connections(self) -> list[Connection]:
-        return [conn for conn in self._connections.values() if conn.admitted]
-
-    def broadcast(self, name: str, args: tuple[Any, ...]) -> None:
-        wanting = [conn for conn in self.connections() if conn.subscribed(name)]
-        if wanting:
-            text = _wire.dump(list(args))
-            frames: dict[Encoding, bytes] = {}
-            for connection in wanting:
-                encoding = connection.encoding
-                if encoding not in frames:
-                    frames[encoding] = encoding.event(name, text)
-                connection.post(frames[encoding])
-
     def open(self, connection: Connection) -> None:
         """Take a new connection; it counts as activity until it ends."""
-        self._connections[connection.id] = connection
-        self._holds += 1
+        self.audience.add(connection)
+        self._idleness.acquire()
         self._track(self._calls, self._admit(connection), "connect")
 
     async def _admit(self, connection: Connection) -> None:
         try:
             connection.greet()
-            if len(self._connections) > self.options.max_connections:
+            if len(self.audience) > self.options.max_connections:
                 raise Refusal("overloaded", "too many connections")
             if self._phase is not Phase.RUNNING:
                 raise NotRun
@@ -543,11 +471,9 @@ class ActorRun:
         self.call(name, args, lambda outcome: connection.post(outcome.frame(number, encoding)))
 
     def disconnected(self, connection: Connection) -> None:
-        if self._connections.pop(connection.id, None) is None:
+        if not self.audience.remove(connection):
             return
-        self._holds -= 1
-        if self._holds == 0:
-            self._rest()
+        self._idleness.release()
         if connection.admitted and self._failure is None:
             self._track(self._calls, self._say_goodbye(connection), "disconnect")
 

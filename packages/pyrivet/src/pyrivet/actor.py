@@ -147,15 +147,15 @@ class Actor:
     @property
     def connections(self) -> "list[Connection]":
         """Connections that have been admitted and are open."""
-        return self.__run.connections()
+        return self.__run.audience.admitted()
 
     async def broadcast(self, name: str, *args: Any) -> None:
         """Send an event to every connection that subscribed to it; waits for none of them."""
-        self.__run.broadcast(name, args)
+        self.__run.audience.broadcast(name, args)
 
     def queue(self, name: str) -> "Queue":
         """Return one of this actor's queues, to add messages; ValueError for an unknown name."""
-        return self.__run.queue(name)
+        return self.__run.queues.named(name)
 
     async def save_state(self) -> None:
         """Save `state` now if it has changed; only `spawn`ed work needs this."""

@@ -13,6 +13,7 @@ import cbor2
 from pyrivet._key import join_key
 from pyrivet._link import Link
 from pyrivet._management import destroy_actor
+from pyrivet._send import send_message
 from pyrivet._subscription import Subscription
 
 _CALL_TIMEOUT = timedelta(seconds=60)
@@ -104,7 +105,7 @@ class Client:
         if link is not None and link.closed:
             del self._links[place]
 
-    def _address(self, handle: "ActorHandle") -> str:
+    def _address(self, handle: "ActorHandle", scheme: str = "ws", path: str = "/connect") -> str:
         query = {
             "rvt-namespace": self._namespace,
             "rvt-method": "getOrCreate" if handle.create else "get",
@@ -115,8 +116,8 @@ class Client:
             if handle.input is not None:
                 packed = base64.urlsafe_b64encode(cbor2.dumps(handle.input))
                 query["rvt-input"] = packed.rstrip(b"=").decode()
-        base = self._endpoint.replace("http", "ws", 1)
-        return f"{base}/gateway/{quote(handle.name, safe='')}/connect?{urlencode(query)}"
+        base = self._endpoint.replace("http", scheme, 1)
+        return f"{base}/gateway/{quote(handle.name, safe='')}{path}?{urlencode(query)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +147,31 @@ class ActorHandle:
             ActorNotFound: no such actor, with a handle of `Client.get`.
         """
         return await self.client._link(self).call(action, args, timeout.total_seconds(), retry)
+
+    async def send(
+        self, queue: str, body: Any, *, wait: bool = False, timeout: timedelta = _CALL_TIMEOUT
+    ) -> Any:
+        """Add a message to a queue of the actor; it is durable on return.
+
+        With `wait`, return what its handler answered. A message is handled at least once.
+
+        Raises:
+            ActionError: the actor or, with `wait`, the handler refused.
+            Unreachable: not sent in time.
+            DeadlineExceeded: no answer in time; the message may be in the queue, and with `wait`
+                most likely is.
+            CallInterrupted: the connection broke; the message may be in the queue.
+            ActorNotFound: no such actor, with a handle of `Client.get`.
+        """
+        client = self.client
+        return await send_message(
+            client._address(self, "http", "/queue"),
+            queue,
+            body,
+            params=client._conn_params,
+            wait=wait,
+            seconds=timeout.total_seconds(),
+        )
 
     def subscribe(self, event: str, *, max_queued: int = _QUEUE_SIZE) -> Subscription:
         """Return an async context manager that yields an iterator over an event's arguments.
