@@ -90,6 +90,16 @@ class Database:
             raise DatabaseError(f"a batch of {size} bytes is over the limit of {MAX_BATCH_BYTES}")
         return await self._write(prepared)
 
+    async def ensure(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[Result]:
+        """Run statements that may run twice, such as CREATE … IF NOT EXISTS and SELECT.
+
+        One transaction and one round trip like `batch`, but free of the write that tells whether
+        a batch was applied: where nothing changes, nothing is written. Raises DatabaseError.
+        """
+        prepared, target = [_statement(*statement) for statement in statements], self._target
+        answer = await self._ask(lambda request_id: p.SqlBatch(request_id, target, prepared))
+        return [_result(result) for result in answer.results]
+
     async def script(self, sql: str) -> None:
         """Run several statements without parameters, such as a schema, or one like VACUUM.
 
