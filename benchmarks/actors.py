@@ -1,0 +1,258 @@
+"""Actors in Python beside the same actors written with RivetKit, on one engine, in one run.
+
+Both are called by the same clients in RivetKit's JSON encoding; rows of the two alternate, so that
+other load on the machine meets both. The budget of pyrivet's rows is RivetKit's median. Needs
+`node` and `npm`; RivetKit is installed at the first run. GROWQR_BENCH_AWAKE says how many actors
+are kept awake (1000).
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pyrivet import ActorHandle, Client, Engine
+
+from benchmarks.report import Result
+from growqr.app import find_engine
+from growqr.settings import Settings
+
+RIVETKIT = Path(__file__).with_name("rivetkit")
+SERVER = Path(__file__).with_name("actors_worker.py")
+AWAKE = int(os.environ.get("GROWQR_BENCH_AWAKE", "1000"))
+CALLS = 200
+WARM_UP = 20
+CONNECTIONS = 16
+FOLLOWERS = 100
+EVENTS = 20
+WAKES = 15
+AT_ONCE = 32
+PATIENCE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Memory(Result):
+    """Kilobytes instead of milliseconds."""
+
+    def as_json(self) -> dict[str, Any]:
+        budget = self.budget_ms
+        return {"what": self.what, "kb": round(self.times_ms[0], 1), "budget_kb": budget}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two who host the actors."""
+
+    name: str
+    pid: int
+    client: Client
+    endpoint: str
+
+    def actor(self, kind: str, *key: str) -> ActorHandle:
+        return self.client.get_or_create(kind, ["bench", *key])
+
+    def memory_kb(self) -> int:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0])
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one side took for one row."""
+
+    times_ms: list[float]
+    per_second: float | None = None
+
+
+def run() -> list[Result]:
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(_run(Path(folder)))
+
+
+async def _run(folder: Path) -> list[Result]:
+    rows: list[tuple[str, Callable[[Side], Awaitable[Sample]]]] = [
+        ("action over HTTP", over_http),
+        ("action, 1 connection", lambda side: over_connections(side, "echo", 1)),
+        (
+            f"action, {CONNECTIONS} connections",
+            lambda side: over_connections(side, "echo", CONNECTIONS),
+        ),
+        ("durable increment, 1 connection", lambda side: over_connections(side, "increment", 1)),
+        ("wake from sleep", wake),
+        (f"event to {FOLLOWERS} connections", events),
+    ]
+    results: list[Result] = []
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(
+            Engine(find_engine(Settings()), folder, token="bench")
+        )
+        sides = [
+            await stack.enter_async_context(_side(engine, "pyrivet", sys.executable, SERVER)),
+            await stack.enter_async_context(
+                _side(engine, "RivetKit", "node", _rivetkit() / "server.mjs")
+            ),
+        ]
+        # First, while neither process has memory left over from other work.
+        kept = [await awake(side) for side in sides]
+        (ours, our_kb), (theirs, their_kb) = kept
+        middle = Result("", theirs.times_ms).percentile(50)
+        results += [
+            Result(f"waking {AWAKE} actors: pyrivet", ours.times_ms, middle, ours.per_second),
+            Result(f"waking {AWAKE} actors: RivetKit", theirs.times_ms, None, theirs.per_second),
+            Memory("kB per awake actor: pyrivet", [our_kb] * 2, their_kb),
+            Memory("kB per awake actor: RivetKit", [their_kb] * 2),
+        ]
+        for what, measure in rows:
+            ours, theirs = [await measure(side) for side in sides]
+            middle = Result(what, theirs.times_ms).percentile(50)
+            results += [
+                Result(f"{what}: pyrivet", ours.times_ms, middle, ours.per_second),
+                Result(f"{what}: RivetKit", theirs.times_ms, None, theirs.per_second),
+            ]
+    return results
+
+
+@asynccontextmanager
+async def _side(engine: Engine, name: str, program: str, script: Path) -> AsyncIterator[Side]:
+    """Start a worker process with a pool of its own."""
+    pool = name.lower()
+    await _make_pool(engine, pool)
+    given = (program, str(script), engine.endpoint, engine.token or "", pool)
+    process = await asyncio.create_subprocess_exec(*given, stdout=asyncio.subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(60):
+            while (line := await process.stdout.readline()) != b"ready\n":
+                if not line:
+                    raise RuntimeError(f"{name} did not start")
+        async with Client(engine.endpoint, pool=pool, idle=timedelta(seconds=1)) as client:
+            yield Side(name, process.pid, client, engine.endpoint)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _make_pool(engine: Engine, pool: str) -> None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.put(
+            f"{engine.endpoint}/runner-configs/{pool}",
+            params={"namespace": "default"},
+            headers={"authorization": f"Bearer {engine.token}"},
+            json={"datacenters": {"default": {"normal": {}}}},
+        )
+        answer.raise_for_status()
+
+
+def _rivetkit() -> Path:
+    """Install RivetKit if it is not there; returns its folder."""
+    if not (RIVETKIT / "node_modules" / "rivetkit").is_dir():
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=RIVETKIT, check=True, stdout=sys.stderr)
+    return RIVETKIT
+
+
+async def over_http(side: Side) -> Sample:
+    """Call one actor, one request at a time, over one HTTP connection."""
+    actor = side.actor("awake", "http")
+    await actor.call("echo", 1, timeout=PATIENCE)
+    query = {"rvt-namespace": "default", "rvt-method": "get", "rvt-key": "bench,http"}
+    url = f"{side.endpoint}/gateway/awake/action/echo"
+    headers = {"x-rivet-encoding": "json"}
+    async with httpx.AsyncClient(trust_env=False, timeout=60, headers=headers) as http:
+
+        async def call() -> None:
+            (await http.post(url, params=query, json={"args": [1]})).raise_for_status()
+
+        return await _repeat(call)
+
+
+async def over_connections(side: Side, action: str, count: int) -> Sample:
+    """Call as many actors at once, each over a connection of its own."""
+    actors = [side.actor("awake", action, str(number)) for number in range(count)]
+    return await _together(
+        [
+            lambda a=actor: a.call(action, 1, timeout=PATIENCE)  # type: ignore[misc]
+            for actor in actors
+        ]
+    )
+
+
+async def wake(side: Side) -> Sample:
+    """Call actors that sleep."""
+    actors = [side.actor("sleepy", str(number)) for number in range(WAKES)]
+    await asyncio.gather(*(actor.call("increment", 1, timeout=PATIENCE) for actor in actors))
+    # The client lets go of a connection after a second, and the actor sleeps 0.1 s later.
+    await asyncio.sleep(4)
+    times = [
+        await _timed(lambda a=actor: a.call("increment", 1, timeout=PATIENCE))  # type: ignore[misc]
+        for actor in actors
+    ]
+    return Sample(times)
+
+
+async def events(side: Side) -> Sample:
+    """Measure from the call that publishes until the last of many connections has the event."""
+    times: list[float] = []
+    async with AsyncExitStack() as stack:
+        following = []
+        for _ in range(FOLLOWERS):
+            client = Client(side.endpoint, pool=side.name.lower())
+            actor = (await stack.enter_async_context(client)).get_or_create(
+                "awake", ["bench", "events"]
+            )
+            following.append(await stack.enter_async_context(actor.subscribe("news")))
+        for number in range(EVENTS):
+            publish = side.actor("awake", "events").call("publish", number)
+            times.append(
+                await _timed(lambda p=publish: asyncio.gather(p, *map(anext, following)))  # type: ignore[misc]
+            )
+    return Sample(times)
+
+
+async def awake(side: Side) -> tuple[Sample, float]:
+    """Make many actors and keep them awake; also returns the kilobytes that each takes."""
+    before = side.memory_kb()
+    turns = asyncio.Semaphore(AT_ONCE)
+    began = time.perf_counter()
+
+    async def start(number: int) -> float:
+        async with turns:
+            actor = side.actor("awake", "many", str(number))
+            return await _timed(lambda: actor.call("increment", 1, timeout=PATIENCE))
+
+    times = await asyncio.gather(*(start(number) for number in range(AWAKE)))
+    per_second = AWAKE / (time.perf_counter() - began)
+    return Sample(times, per_second), (side.memory_kb() - before) / AWAKE
+
+
+async def _repeat(call: Callable[[], Awaitable[object]]) -> Sample:
+    return await _together([call])
+
+
+async def _together(calls: list[Callable[[], Awaitable[object]]]) -> Sample:
+    """Run each call many times in a row, all of them side by side, after a warm-up."""
+
+    async def several(call: Callable[[], Awaitable[object]], count: int) -> list[float]:
+        return [await _timed(call) for _ in range(count)]
+
+    await asyncio.gather(*(several(call, WARM_UP) for call in calls))
+    began = time.perf_counter()
+    times = await asyncio.gather(*(several(call, CALLS) for call in calls))
+    per_second = CALLS * len(calls) / (time.perf_counter() - began)
+    return Sample([each for some in times for each in some], per_second)
+
+
+async def _timed(call: Callable[[], Awaitable[object]]) -> float:
+    began = time.perf_counter()
+    await call()
+    return (time.perf_counter() - began) * 1000
