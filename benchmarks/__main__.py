@@ -4,11 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import auth, commit, message
+from benchmarks import actors, auth, commit, message
 from benchmarks.report import Result, table
 
 BENCHMARKS = {"message": message.run, "commit": commit.run, "auth": auth.run}
-ON_REQUEST = {"commit-50000": commit.run_large}
+ON_REQUEST = {"commit-50000": commit.run_large, "actors": actors.run}
 """These take minutes, so they run only when they are named."""
 
 
