@@ -12,7 +12,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -222,8 +222,9 @@ def _grow(git_dir: Path, commits: int) -> None:
         check=False,
     ).stdout.strip()
     stream: list[str] = []
+    now = int(time.time())  # git walks by date: a child must not be older than its parent
     for number in range(commits):
-        stream.append("commit refs/heads/main\ncommitter B <b@example.com> 1700000000 +0000\n")
+        stream.append(f"commit refs/heads/main\ncommitter B <b@example.com> {now} +0000\n")
         subject = f"write(bench): {number}"
         stream.append(f"data {len(subject)}\n{subject}\n")
         if number == 0 and begin:
@@ -240,16 +241,23 @@ def _grow(git_dir: Path, commits: int) -> None:
 
 def _grow_remote(folder: Path, forge: GiteaForge, commits: int) -> None:
     copy = folder / "grown.git"
-    login = ("-c", f"http.extraHeader=Authorization: {forge.server.git_authorization}")
-    _git(*login, "clone", "-q", "--bare", forge.server.git_url(REPO), str(copy))
+    login = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "http.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: {forge.server.git_authorization}",
+    }
+    url = forge.server.git_url(REPO)
+    _git("clone", "-q", "--bare", url, str(copy), environment=login)
     _grow(copy, commits)
-    _git(*login, "--git-dir", str(copy), "push", "-q", forge.server.git_url(REPO), "main")
+    _git("--git-dir", str(copy), "push", "-q", url, "main", environment=login)
 
 
-def _git(*args: str) -> None:
+def _git(*args: str, environment: Mapping[str, str] | None = None) -> None:
     identity = {
         f"GIT_{who}_{part}": value
         for who in ("AUTHOR", "COMMITTER")
         for part, value in (("NAME", "Bench"), ("EMAIL", "bench@example.com"))
     }
-    subprocess.run(["git", *args], check=True, env={**os.environ, **identity})
+    subprocess.run(
+        ["git", *args], check=True, env={**os.environ, **identity, **(environment or {})}
+    )

@@ -183,6 +183,41 @@ async def test_a_conflicting_merge_names_the_files(ada: Person, repo: str) -> No
     answer = await ada.http.post(f"{repo}/pull-requests/1/merge")
     assert (answer.status_code, answer.json()["code"]) == (409, "merge_conflict")
     assert answer.json()["paths"] == ["t.md"]
+    shown = (await ada.http.get(f"{repo}/pull-requests/1")).json()
+    assert (shown["status"], shown["conflicts"]) == ("open", ["t.md"])
+
+    closed = (await ada.http.post(f"{repo}/pull-requests/1/close")).json()
+    assert (await ada.http.post(f"{repo}/pull-requests/1/close")).json() == closed
+    shown = (await ada.http.get(f"{repo}/pull-requests/1")).json()
+    assert (shown["status"], shown["conflicts"]) == ("closed", [])
+    answer = await ada.http.post(f"{repo}/pull-requests/1/merge")
+    assert (answer.status_code, answer.json()["code"]) == (409, "pull_request_closed")
+
+
+async def test_a_merged_pull_request_can_not_be_closed(ada: Person, repo: str) -> None:
+    await ada.http.post(f"{repo}/branch", json={"name": "topic"})
+    await commit(ada, repo, [{"path": "t.md", "content": "1\n"}], branch="topic")
+    await ada.http.post(f"{repo}/pull-request", json={"branch": "topic", "title": "T"})
+    assert (await ada.http.get(f"{repo}/pull-requests/1")).json()["conflicts"] == []
+    await ada.http.post(f"{repo}/pull-requests/1/merge")
+    answer = await ada.http.post(f"{repo}/pull-requests/1/close")
+    assert (answer.status_code, answer.json()["code"]) == (409, "pull_request_merged")
+
+
+async def test_what_was_written_since_the_base_is_merged(ada: Person, repo: str) -> None:
+    lines = [f"{n}\n" for n in range(9)]
+    read = (await commit(ada, repo, [{"path": "t.md", "content": "".join(lines)}])).json()
+    await commit(ada, repo, [{"path": "t.md", "content": "".join(["first\n", *lines[1:]])}])
+    mine = [{"path": "t.md", "content": "".join([*lines[:-1], "last\n"])}]
+    await commit(ada, repo, mine, base=read["sha"])
+    merged = (await ada.http.get(f"{repo}/blob?path=t.md")).json()["content"]
+    assert merged == "".join(["first\n", *lines[1:-1], "last\n"])
+    body = {"subject": "x", "changes": [{"path": "t.md", "content": "other\n"}]}
+    answer = await ada.http.post(f"{repo}/commit", json={**body, "base": read["sha"]})
+    assert (answer.status_code, answer.json()["code"]) == (409, "merge_conflict")
+    assert answer.json()["paths"] == ["t.md"]
+    kept = await ada.http.get(f"{repo}/blob?path=t.md&ref={answer.json()['kept']}")
+    assert kept.json()["content"] == "other\n"
 
 
 async def test_a_token_is_shown_once_and_can_be_revoked(ada: Person, repo: str) -> None:
@@ -205,6 +240,10 @@ async def test_a_deploy_key_must_be_one(ada: Person, repo: str) -> None:
     refused = await ada.http.post(f"{repo}/deploy-keys", json={**body, "public_key": "ssh-rsa x"})
     assert (refused.status_code, refused.json()["code"]) == (400, "deploy_key_invalid")
     assert len((await ada.http.get(f"{repo}/deploy-keys")).json()["items"]) == 1
+    key = f"{repo}/deploy-keys/{made.json()['id']}"
+    assert (await ada.http.delete(key)).status_code == 204
+    assert (await ada.http.delete(key)).status_code == 404
+    assert (await ada.http.get(f"{repo}/deploy-keys")).json()["items"] == []
 
 
 async def test_another_ones_repository_is_not_there(bob: Person, repo: str, ada: Person) -> None:

@@ -25,7 +25,13 @@ PUBLIC = {
 }
 SHARED_PARAMETERS = {"key"}
 """Path parameters that name what belongs to nobody."""
-FINE_PRINT = {"revoke_git_token", "merge_pull_request"}
+FINE_PRINT = {
+    "revoke_git_token",
+    "remove_deploy_key",
+    "get_pull_request",
+    "close_pull_request",
+    "merge_pull_request",
+}
 """Here the owner too gets 404: these name something inside a repository that is not there."""
 JSON = {"accept": "application/json"}
 
@@ -99,6 +105,7 @@ async def belongings(person: Person, engine: FakeClient) -> dict[str, str]:
         "session_id": session.json()["id"],
         "run_id": run.json()["id"],
         "token_id": "none",
+        "key_id": "none",
         "number": "1",
         "key": "weekly-review",
     }
@@ -114,7 +121,14 @@ def test_operation_ids_are_unique_and_public_routes_are_listed() -> None:
 async def test_without_a_token_every_route_answers_401(anyone: httpx.AsyncClient) -> None:
     ids = dict.fromkeys(
         ("user_id", "actor_id", "channel_id", "workspace_id", "repo_id", "task_id"), "x"
-    ) | {"session_id": "x", "run_id": "x", "token_id": "x", "number": "1", "key": "x"}
+    ) | {
+        "session_id": "x",
+        "run_id": "x",
+        "token_id": "x",
+        "key_id": "x",
+        "number": "1",
+        "key": "x",
+    }
     for bearer in (None, "Bearer nonsense", "Basic YTpi"):
         anyone.headers.update({"authorization": bearer} if bearer else {})
         for method, path, operation in operations():

@@ -165,6 +165,8 @@ async def test_a_deploy_key_is_taken_and_may_be_given_again(forge: Forge) -> Non
     key = f"ssh-ed25519 {ED25519}"
     for _ in range(2):
         await forge.add_deploy_key(REPO, title="ci", public_key=key, read_only=True)
+    for _ in range(2):
+        await forge.remove_deploy_key(REPO, public_key=key)
     with pytest.raises(RepoNotFound):
         await forge.add_deploy_key(
             RepoRef("../x", "usr_1", "x"), title="ci", public_key=key, read_only=True

@@ -199,6 +199,17 @@ class PullRequestOut(BaseModel):
         return cls.model_validate(row)
 
 
+class PullRequestStateOut(PullRequestOut):
+    """A pull request, with the paths (at most 100) that keep it from being merged."""
+
+    conflicts: list[str] = Field(examples=[["memory/tea.md"]])
+
+    @classmethod
+    def with_conflicts(cls, row: PullRequest, paths: tuple[str, ...]) -> "PullRequestStateOut":
+        known = PullRequestOut.of(row).model_dump()
+        return cls(**known, conflicts=list(paths[:_MAX_PATHS]))
+
+
 class TokenIn(BaseModel):
     """A token for clone (`read`) or clone and push (`write`)."""
 

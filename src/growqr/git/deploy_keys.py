@@ -4,11 +4,11 @@ import base64
 import binascii
 import re
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from growqr.db.engine import Database
 from growqr.db.tables import DeployKey
-from growqr.errors import InvalidInput, TooMany
+from growqr.errors import InvalidInput, NotFound, TooMany
 from growqr.git.forge import Forge, RepoRef
 from growqr.ids import new_id
 
@@ -111,6 +111,18 @@ class DeployKeys:
         async with self._db.session() as session:
             session.add(row)
         return row
+
+    async def remove(self, repo: RepoRef, key_id: str) -> None:
+        """End a key. Raises NotFound."""
+        which = (DeployKey.repo_id == repo.id, DeployKey.id == key_id)
+        async with self._db.session() as session:
+            row = await session.scalar(select(DeployKey).where(*which))
+        if row is None:
+            raise NotFound("there is no such key")
+        # The forge first: a key that is gone here opens nothing there.
+        await self._forge.remove_deploy_key(repo, public_key=row.public_key)
+        async with self._db.session() as session:
+            await session.execute(delete(DeployKey).where(*which))
 
     async def list(self, repo_id: str) -> list[DeployKey]:
         """The repository's keys, oldest first."""

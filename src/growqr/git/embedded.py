@@ -44,6 +44,9 @@ class EmbeddedForge(LocalForge):
         """There is no SSH server here; keys are kept for one in front."""
         self.path(repo.id)
 
+    async def remove_deploy_key(self, repo: RepoRef, *, public_key: str) -> None:
+        self.path(repo.id)
+
     def prepare(self, repo: RepoRef, refs: Sequence[str]) -> None:
         """Everything is here already."""
 

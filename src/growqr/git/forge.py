@@ -293,6 +293,12 @@ class Forge(Protocol):
     ) -> None:
         """Let an SSH key in, where the forge has an SSH server; the same again is no error."""
 
+    async def remove_deploy_key(self, repo: RepoRef, *, public_key: str) -> None:
+        """Let the key in no longer; does nothing if it is gone."""
+
+    async def conflicts(self, repo: RepoRef, *, source: str, target: str) -> tuple[str, ...]:
+        """Paths that would keep the ref `source` from being merged into `target`, sorted."""
+
     async def commit(self, repo: RepoRef, request: CommitRequest) -> CommitInfo:
         """Apply changes in one commit; a request that changes nothing returns the head.
 

@@ -39,7 +39,7 @@ from growqr.git.forge import (
     RepoRef,
     TreeEntry,
 )
-from growqr.git.merging import merged_tree, rejoined_tree, reverted_tree
+from growqr.git.merging import merge_conflicts, merged_tree, rejoined_tree, reverted_tree
 from growqr.git.operations import Operations
 from growqr.git.paths import check_path
 from growqr.git.refs import check_branch, rescue_ref
@@ -190,6 +190,13 @@ class LocalForge(ABC):
             return self._advance(repo, git, target, message, author, None, None, build)
 
         return await self._write(repo, work)
+
+    async def conflicts(self, repo: RepoRef, *, source: str, target: str) -> tuple[str, ...]:
+        def work(git: pygit2.Repository) -> tuple[str, ...]:
+            ours, theirs = objects.resolve(git, target), objects.resolve(git, source)
+            return merge_conflicts(git, ours, theirs)
+
+        return await self._read(repo, work, source, target)
 
     async def revert(
         self,

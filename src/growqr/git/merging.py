@@ -12,6 +12,13 @@ def merged_tree(repo: pygit2.Repository, ours: pygit2.Commit, theirs: pygit2.Com
     return _tree(repo, repo.merge_commits(ours, theirs))
 
 
+def merge_conflicts(
+    repo: pygit2.Repository, ours: pygit2.Commit, theirs: pygit2.Commit
+) -> tuple[str, ...]:
+    """Paths that both sides changed in ways that exclude each other; writes nothing."""
+    return _conflicting(repo.merge_commits(ours, theirs))
+
+
 def rejoined_tree(
     repo: pygit2.Repository, base: pygit2.Tree, ours: pygit2.Tree, theirs: pygit2.Tree
 ) -> pygit2.Tree:
@@ -68,11 +75,15 @@ def _at(tree: pygit2.Tree, path: str) -> pygit2.Object | None:
 
 
 def _tree(repo: pygit2.Repository, index: pygit2.Index) -> pygit2.Tree:
-    if index.conflicts is not None:
-        paths = {
-            entry.path for conflict in index.conflicts for entry in conflict if entry is not None
-        }
-        raise MergeConflict(sorted(paths))
+    conflicting = _conflicting(index)
+    if conflicting:
+        raise MergeConflict(conflicting)
     tree = repo[index.write_tree(repo)]
     assert isinstance(tree, pygit2.Tree)
     return tree
+
+
+def _conflicting(index: pygit2.Index) -> tuple[str, ...]:
+    conflicts = index.conflicts or ()
+    paths = {entry.path for conflict in conflicts for entry in conflict if entry is not None}
+    return tuple(sorted(paths))

@@ -1,6 +1,6 @@
-"""Pull requests of the embedded forge."""
+"""Pull requests, the same on every forge."""
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from growqr.db.engine import Database
@@ -25,6 +25,12 @@ class PullRequestClosed(Conflict):
     """The pull request was closed without a merge."""
 
     code = "pull_request_closed"
+
+
+class PullRequestMerged(Conflict):
+    """The pull request is merged already."""
+
+    code = "pull_request_merged"
 
 
 class PullRequests:
@@ -132,6 +138,29 @@ class PullRequests:
             kept.status = "merged"
             kept.merge_commit = made.sha
         return kept
+
+    async def conflicts(self, repo: RepoRef, row: PullRequest) -> tuple[str, ...]:
+        """Paths that keep an open pull request from being merged. Raises BranchNotFound."""
+        if row.status != "open":
+            return ()
+        return await self._forge.conflicts(repo, source=row.branch, target=row.base)
+
+    async def close(self, repo: RepoRef, number: int) -> PullRequest:
+        """Close it without a merge; closed already: return it.
+
+        Raises:
+            NotFound
+            PullRequestMerged: there is nothing left to close.
+        """
+        row = await self.get(repo, number)
+        async with self._db.session() as session:
+            # Only while it is open: a merge at the same moment wins.
+            mine = (PullRequest.id == row.id, PullRequest.status == "open")
+            await session.execute(update(PullRequest).where(*mine).values(status="closed"))
+        row = await self.get(repo, number)
+        if row.status == "merged":
+            raise PullRequestMerged(f"pull request {number} is merged")
+        return row
 
     async def _find_open(self, repo: RepoRef, branch: str, base: str) -> PullRequest | None:
         async with self._db.session() as session:

@@ -22,6 +22,7 @@ from growqr.api.git_models import (
     ProjectIn,
     PullRequestIn,
     PullRequestOut,
+    PullRequestStateOut,
     RepoOut,
     TokenIn,
     TokenInfoOut,
@@ -53,6 +54,9 @@ router = APIRouter(prefix="/git", tags=["git"], route_class=IdempotentRoute)
 
 Ref = Annotated[str, Query(description="A branch or a full SHA.", examples=["main"])]
 FilePath = Annotated[str, Query(description="Relative, with `/`.", examples=["memory/tea.md"])]
+
+
+PullRequestNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 def author_of(user: Principal) -> Author:
@@ -235,10 +239,28 @@ async def list_pull_requests(
     return Page(items=items, next_cursor=encode_cursor(more))
 
 
+@router.get("/repos/{repo_id}/pull-requests/{number}")
+async def get_pull_request(
+    repo: OwnedRepo, number: PullRequestNumber, services: ServicesDep
+) -> PullRequestStateOut:
+    """One pull request, and what keeps it from being merged now."""
+    row = await services.repos.pull_requests.get(ref_of(repo), number)
+    conflicts = await services.repos.pull_requests.conflicts(ref_of(repo), row)
+    return PullRequestStateOut.with_conflicts(row, conflicts)
+
+
+@router.post("/repos/{repo_id}/pull-requests/{number}/close")
+async def close_pull_request(
+    repo: OwnedRepo, number: PullRequestNumber, services: ServicesDep, key: IdempotencyHeader = None
+) -> PullRequestOut:
+    """Close it without a merge; 409 when it is merged."""
+    return PullRequestOut.of(await services.repos.pull_requests.close(ref_of(repo), number))
+
+
 @router.post("/repos/{repo_id}/pull-requests/{number}/merge")
 async def merge_pull_request(
     repo: OwnedRepo,
-    number: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    number: PullRequestNumber,
     user: CurrentUser,
     services: ServicesDep,
     key: IdempotencyHeader = None,
@@ -289,6 +311,12 @@ async def list_deploy_keys(repo: OwnedRepo, services: ServicesDep) -> Page[Deplo
     """Deploy keys (at most 50), oldest first."""
     rows = await services.repos.deploy_keys.list(repo.id)
     return Page(items=[DeployKeyOut.of(row) for row in rows], next_cursor=None)
+
+
+@router.delete("/repos/{repo_id}/deploy-keys/{key_id}", status_code=204)
+async def remove_deploy_key(repo: OwnedRepo, key_id: Id, services: ServicesDep) -> None:
+    """End a deploy key now."""
+    await services.repos.deploy_keys.remove(ref_of(repo), key_id)
 
 
 async def _repo(services: Services, row: Repo) -> RepoOut:

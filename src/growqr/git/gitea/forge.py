@@ -75,6 +75,9 @@ class GiteaForge(LocalForge):
             )
         )
 
+    async def remove_deploy_key(self, repo: RepoRef, *, public_key: str) -> None:
+        await self.run(lambda: self.server.remove_key(repo, public_key=public_key))
+
     def prepare(self, repo: RepoRef, refs: Sequence[str]) -> None:
         path = self.path(repo.id)
         fixed = bool(refs) and all(is_sha(ref) for ref in refs) and path.is_dir()

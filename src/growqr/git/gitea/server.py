@@ -74,9 +74,17 @@ class GiteaServer:
         """Let an SSH key read (or write) the repository; the same key again is no error."""
         key = {"title": title, "key": public_key, "read_only": read_only}
         self._api("POST", f"repos/{_path(repo)}/keys", key, also=(422,))
-        have = self._api("GET", f"repos/{_path(repo)}/keys", None)
-        if not any(entry["key"].split()[:2] == public_key.split()[:2] for entry in have or ()):
+        if not self._keys(repo, public_key):
             raise ForgeBroken("Gitea did not take the key: it is in use elsewhere, or too weak")
+
+    def remove_key(self, repo: RepoRef, *, public_key: str) -> None:
+        """Let an SSH key in no longer; does nothing if it is gone."""
+        for key in self._keys(repo, public_key):
+            self._api("DELETE", f"repos/{_path(repo)}/keys/{key['id']}", None, also=(404,))
+
+    def _keys(self, repo: RepoRef, public_key: str) -> list[dict[str, Any]]:
+        listed = self._api("GET", f"repos/{_path(repo)}/keys?limit=50", None) or []
+        return [entry for entry in listed if entry["key"].split()[:2] == public_key.split()[:2]]
 
     def heads(self, repo: RepoRef) -> dict[str, str]:
         """Every branch's commit. Raises RepoNotFound."""
