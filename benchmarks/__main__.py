@@ -4,11 +4,16 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import actors, auth, commit, message
+from benchmarks import auth, commit, message, workspace
 from benchmarks.report import Result, table
 
-BENCHMARKS = {"message": message.run, "commit": commit.run, "auth": auth.run}
-ON_REQUEST = {"commit-50000": commit.run_large, "actors": actors.run}
+BENCHMARKS = {
+    "message": message.run,
+    "commit": commit.run,
+    "auth": auth.run,
+    "workspace": workspace.run,
+}
+ON_REQUEST = {"commit-50000": commit.run_large}
 """These take minutes, so they run only when they are named."""
 
 
