@@ -58,7 +58,8 @@ class Side:
     endpoint: str
 
     def actor(self, kind: str, *key: str) -> ActorHandle:
-        return self.client.get_or_create(kind, ["bench", *key])
+        # The engine gives each name and key to one actor, whatever pool asks.
+        return self.client.get_or_create(kind, [self.name, *key])
 
     def memory_kb(self) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text()
@@ -165,7 +166,7 @@ async def over_http(side: Side) -> Sample:
     """Call one actor, one request at a time, over one HTTP connection."""
     actor = side.actor("awake", "http")
     await actor.call("echo", 1, timeout=PATIENCE)
-    query = {"rvt-namespace": "default", "rvt-method": "get", "rvt-key": "bench,http"}
+    query = {"rvt-namespace": "default", "rvt-method": "get", "rvt-key": f"{side.name},http"}
     url = f"{side.endpoint}/gateway/awake/action/echo"
     headers = {"x-rivet-encoding": "json"}
     async with httpx.AsyncClient(trust_env=False, timeout=60, headers=headers) as http:
@@ -208,7 +209,7 @@ async def events(side: Side) -> Sample:
         for _ in range(FOLLOWERS):
             client = Client(side.endpoint, pool=side.name.lower())
             actor = (await stack.enter_async_context(client)).get_or_create(
-                "awake", ["bench", "events"]
+                "awake", [side.name, "events"]
             )
             following.append(await stack.enter_async_context(actor.subscribe("news")))
         for number in range(EVENTS):
