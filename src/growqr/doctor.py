@@ -13,7 +13,9 @@ import httpx
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from growqr.settings import Settings
+from growqr.opencode.container_engine import engine_socket
+from growqr.opencode.types import SandboxUnavailable
+from growqr.settings import GitSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,12 @@ def examine(
     yield _executable("OpenCode", opencode)
     yield _program("git", "git", "needed for clone and push", wrong=True)
     yield _program("ripgrep", "rg", "OpenCode's search tools need it", wrong=False)
-    yield _sandbox()
+    yield (
+        _container(settings.sandbox.engine)
+        if settings.sandbox.runtime == "container"
+        else _bubblewrap()
+    )
+    yield _forge(settings.git)
     yield _model(settings)
     yield Finding("identity", "ok", settings.identity.provider)
     billing = settings.billing.provider
@@ -131,7 +138,26 @@ def _program(part: str, name: str, why: str, *, wrong: bool) -> Finding:
     return Finding(part, "wrong" if wrong else "limited", f"`{name}` is missing: {why}", _apt(part))
 
 
-def _sandbox() -> Finding:
+def _container(setting: str) -> Finding:
+    try:
+        return Finding("sandbox", "ok", f"containers through {engine_socket(setting)}")
+    except SandboxUnavailable as error:
+        return Finding("sandbox", "limited", "no container engine: no coding", error.detail)
+
+
+def _forge(git: GitSettings) -> Finding:
+    if git.provider == "embedded":
+        return Finding("forge", "ok", "embedded")
+    try:
+        url = f"{git.gitea_url.rstrip('/')}/api/v1/version"
+        version = httpx.get(url, timeout=3).raise_for_status().json()["version"]
+        return Finding("forge", "ok", f"Gitea {version} at {git.gitea_url}")
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        why = f"{git.gitea_url} does not answer as Gitea ({type(error).__name__})"
+        return Finding("forge", "wrong", why, "start it, or correct GROWQR_GIT__GITEA_URL")
+
+
+def _bubblewrap() -> Finding:
     bwrap = shutil.which("bwrap")
     if not bwrap:
         return Finding("sandbox", "limited", "`bwrap` is missing: no coding", _apt("bubblewrap"))

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from growqr.doctor import Finding, examine
+from growqr.settings import GitSettings, RivetSettings, SandboxSettings, Settings
+
+
+def findings(settings: Settings) -> dict[str, Finding]:
+    def missing() -> Path:
+        raise FileNotFoundError("it is not installed")
+
+    found = examine(settings, engine=missing, opencode=missing)
+    return {finding.part: finding for finding in found}
+
+
+def test_what_is_missing_comes_with_what_to_do(tmp_path: Path) -> None:
+    found = findings(Settings(data_dir=tmp_path))
+    assert found["OpenCode"].state == "wrong"
+    assert found["OpenCode"].advice == "run ./grow setup"
+    assert found["data folder"].state in ("ok", "limited")
+    assert found["database"].state == "ok"
+    assert "GROWQR_MODEL__PROVIDER" in found["model"].advice
+
+
+@pytest.mark.parametrize("part", ["Rivet Engine", "forge"])
+def test_an_address_that_does_not_answer_is_wrong(part: str, tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:1"
+    settings = Settings(
+        data_dir=tmp_path,
+        rivet=RivetSettings(endpoint=nobody),
+        git=GitSettings.model_validate(
+            {"provider": "gitea", "gitea_url": nobody, "gitea_token": "t"}
+        ),
+    )
+    found = findings(settings)[part]
+    assert found.state == "wrong"
+    assert nobody in found.found
+    assert found.advice
+
+
+def test_containers_without_an_engine_limit_what_agents_can_do(tmp_path: Path) -> None:
+    sandbox = SandboxSettings(runtime="container", engine=str(tmp_path / "no.sock"))
+    assert findings(Settings(data_dir=tmp_path, sandbox=sandbox))["sandbox"].state == "limited"
