@@ -188,6 +188,22 @@ async def test_moves_to_the_other_worker_when_one_leaves(
     await expect(seen, "create", "start 1", "before", "sleep", "start 2")
 
 
+class Drowsy(Actor):
+    options = ActorOptions(sleep_after=timedelta(milliseconds=1))
+
+    @action
+    async def wake(self) -> int:
+        return self.generation
+
+
+async def test_calls_while_it_falls_asleep_are_answered(stage: Stage, key: list[str]) -> None:
+    await stage.work(drowsy=Drowsy)
+    client = await stage.client(idle=timedelta(0))
+    generations = [await client.get_or_create("drowsy", key).call("wake") for _ in range(15)]
+    assert generations == sorted(generations)
+    assert generations[-1] > 1
+
+
 class Failing(Actor):
     """Cannot be created at first."""
 

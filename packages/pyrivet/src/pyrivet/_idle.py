@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+# Who woke an actor reaches it a moment later, on a busy machine a long one. An actor that is not
+# there any more is woken again, so one that sleeps at once would never be reached.
+_WELCOME_SECONDS = 1.0
+
 
 class Idleness:
     """Calls `fallen_asleep` once nobody has held it for `after`; None: never."""
@@ -29,6 +33,9 @@ class Idleness:
 
     def acquire(self) -> None:
         self._holds += 1
+        if self._since > time.monotonic() and self._timer is not None:
+            self._timer.cancel()  # welcomed: from now on the idle time counts
+            self._timer = None
 
     def release(self) -> None:
         self._holds -= 1
@@ -36,9 +43,13 @@ class Idleness:
             self._rest()
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Begin to watch, and give the first holder time to come."""
         self._watching = True
         self._rest()
+        if self._timer is not None and self._after is not None and self._after < _WELCOME_SECONDS:
+            self._timer.cancel()
+            self._since += _WELCOME_SECONDS - self._after
+            self._look()
 
     def stop(self) -> None:
         self._watching = False
