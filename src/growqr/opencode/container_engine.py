@@ -25,14 +25,12 @@ class EngineError(SandboxUnavailable):
 
 
 def engine_socket(setting: str) -> Path:
-    """Return the engine's Unix socket: the one in settings, else Podman's, else Docker's.
+    """Return the engine's Unix socket: the one in settings, or Podman's, else Docker's.
 
     Raises:
         SandboxUnavailable: there is none.
     """
-    if setting:
-        return Path(setting.removeprefix("unix://"))
-    for path in _USUAL_SOCKETS:
+    for path in [Path(setting.removeprefix("unix://"))] if setting else _USUAL_SOCKETS:
         if path.is_socket():
             return path
     raise SandboxUnavailable(
