@@ -16,6 +16,7 @@ from growqr.opencode.container_engine import Printed, engine_socket
 from growqr.opencode.handover import Handover
 from growqr.opencode.seccomp import seccomp_profile
 from growqr.opencode.stages import listen
+from growqr.opencode.types import SandboxUnavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -108,5 +109,10 @@ def test_the_profile_refuses_what_bubblewraps_filter_refuses() -> None:
     assert sum(rule["names"] == ["clone"] for rule in rules["syscalls"]) == 7
 
 
-def test_the_setting_names_the_engine() -> None:
-    assert engine_socket("unix:///run/x.sock") == Path("/run/x.sock")
+def test_the_setting_names_the_engine(tmp_path: Path) -> None:
+    path = tmp_path / "engine.sock"
+    with pytest.raises(SandboxUnavailable, match="GROWQR_SANDBOX__ENGINE"):
+        engine_socket(f"unix://{path}")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        assert engine_socket(f"unix://{path}") == path
