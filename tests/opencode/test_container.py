@@ -54,6 +54,21 @@ async def test_a_frame_that_claims_to_be_huge_is_not_collected() -> None:
     assert [await printed.read(10) for _ in range(3)] == [b"ab", b"cd", b""]
 
 
+class Silence(httpx.AsyncByteStream):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+
+async def test_a_reader_is_let_go_when_the_container_is_forgotten() -> None:
+    printed = Printed(httpx.Response(200, stream=Silence()))
+    reading = asyncio.create_task(printed.read(10))
+    await asyncio.sleep(0)  # it begins to read
+    await printed.aclose()
+    assert await reading == b""
+    assert await printed.read(10) == b""
+
+
 @pytest.mark.parametrize("own", [True, False])
 async def test_the_control_socket_goes_to_its_own_uid_only(tmp_path: Path, own: bool) -> None:
     listening = listen(tmp_path / "c")
