@@ -17,7 +17,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 from pyrivet import ActorHandle, Client, Engine
@@ -37,15 +36,6 @@ EVENTS = 20
 WAKES = 15
 AT_ONCE = 32
 PATIENCE = timedelta(seconds=60)
-
-
-@dataclass(frozen=True)
-class Memory(Result):
-    """Kilobytes instead of milliseconds."""
-
-    def as_json(self) -> dict[str, Any]:
-        budget = self.budget_ms
-        return {"what": self.what, "kb": round(self.times_ms[0], 1), "budget_kb": budget}
 
 
 @dataclass(frozen=True)
@@ -109,8 +99,8 @@ async def _run(folder: Path) -> list[Result]:
         results += [
             Result(f"waking {AWAKE} actors: pyrivet", ours.times_ms, middle, ours.per_second),
             Result(f"waking {AWAKE} actors: RivetKit", theirs.times_ms, None, theirs.per_second),
-            Memory("kB per awake actor: pyrivet", [our_kb] * 2, their_kb),
-            Memory("kB per awake actor: RivetKit", [their_kb] * 2),
+            Result("memory per awake actor: pyrivet", [our_kb], their_kb, unit="kB"),
+            Result("memory per awake actor: RivetKit", [their_kb], unit="kB"),
         ]
         for what, measure in rows:
             ours, theirs = [await measure(side) for side in sides]

@@ -70,7 +70,7 @@ async def _local(folder: Path, entitlements: Entitlements) -> Result:
         began = time.perf_counter()
         await entitlements.require(tokens.verify(token).user_id)
         times.append((time.perf_counter() - began) * 1000)
-    return Result("local token and entitlement", times, budget_ms=0.3)
+    return Result("local token and entitlement", times, budget=0.3)
 
 
 async def _clerk(db: Database, entitlements: Entitlements) -> Result:
@@ -85,7 +85,7 @@ async def _clerk(db: Database, entitlements: Entitlements) -> Result:
             await entitlements.require(USER)
             times.append((time.perf_counter() - began) * 1000)
         await identity.aclose()
-    return Result("Clerk's token (seen before) and entitlement", times, budget_ms=0.3)
+    return Result("Clerk's token (seen before) and entitlement", times, budget=0.3)
 
 
 async def _messages(entitlements: Entitlements) -> Result:

@@ -72,7 +72,7 @@ async def _embedded(folder: Path, size: Size) -> list[Result]:
         commit = _by_service(forge)
         return [
             *await _row("embedded", commit, 1, 1, size.ours),
-            *await _row("embedded", commit, 10, 1, size.ours, budget_ms=5),
+            *await _row("embedded", commit, 10, 1, size.ours, budget=5),
             *await _row("embedded", commit, 1, WRITERS, size.ours),
             *await _row("embedded", commit, 10, WRITERS, size.ours),
         ]
@@ -195,7 +195,7 @@ async def _row(
     files: int,
     writers: int,
     count: int,
-    budget_ms: float | None = None,
+    budget: float | None = None,
 ) -> list[Result]:
     times: list[float] = []
 
@@ -210,7 +210,7 @@ async def _row(
     await asyncio.gather(*(write(max(1, count // writers)) for _ in range(writers)))
     per_second = len(times) / (time.perf_counter() - began)
     label = f"{who}: {files} file{'s' * (files > 1)}, {writers} writer{'s' * (writers > 1)}"
-    return [Result(label, times, budget_ms, per_second)]
+    return [Result(label, times, budget, per_second)]
 
 
 def _grow(git_dir: Path, commits: int) -> None:

@@ -52,8 +52,8 @@ def measure(url: str, count: int) -> list[Result]:
                 accepted_ms.append((accepted - began) * 1000)
                 answered_ms.append((completed - began) * 1000)
     return [
-        Result("POST message to 202", accepted_ms, budget_ms=10),
-        Result("POST message to message.completed at the client", answered_ms, budget_ms=30),
+        Result("POST message to 202", accepted_ms, budget=10),
+        Result("POST message to message.completed at the client", answered_ms, budget=30),
     ]
 
 

@@ -11,46 +11,58 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Result:
-    """Times in milliseconds of one measured thing; `budget_ms` is promised for the median.
+    """Values of one measured thing, less being better.
 
-    `per_second` is how many were done a second by all who did it at once.
+    `budget` is promised for the percentile `judged`. `per_second` is how many were done a
+    second by all who did it at once.
     """
 
     what: str
-    times_ms: Sequence[float]
-    budget_ms: float | None = None
+    values: Sequence[float]
+    budget: float | None = None
     per_second: float | None = None
+    unit: str = "ms"
+    judged: int = 50
 
     def percentile(self, share: int) -> float:
-        return quantiles(self.times_ms, n=100, method="inclusive")[share - 1]
+        if len(self.values) == 1:
+            return self.values[0]
+        return quantiles(self.values, n=100, method="inclusive")[share - 1]
+
+    @property
+    def share(self) -> float | None:
+        """What was measured, as a share of what was promised."""
+        return self.percentile(self.judged) / self.budget if self.budget else None
 
     def as_json(self) -> dict[str, Any]:
         return {
             "what": self.what,
-            "count": len(self.times_ms),
-            "p50_ms": round(self.percentile(50), 3),
-            "p99_ms": round(self.percentile(99), 3),
-            "budget_p50_ms": self.budget_ms,
+            "unit": self.unit,
+            "count": len(self.values),
+            "p50": round(self.percentile(50), 3),
+            "p99": round(self.percentile(99), 3),
+            "budget": self.budget,
+            "budget_percentile": self.judged if self.budget else None,
             "per_second": round(self.per_second, 1) if self.per_second else None,
         }
 
 
 def table(title: str, results: Sequence[Result]) -> str:
-    """Render the results; a median over its budget is marked."""
-    heads = ("what", "n", "p50 ms", "p99 ms", "per second", "budget p50", "p50 / budget")
+    """Render the results; what is over its budget is marked."""
+    heads = ("what", "n", "unit", "p50", "p99", "per second", "budget", "of budget")
     rows = Table(*heads, title=title)
     for result in results:
-        middle = result.percentile(50)
-        share = f"{middle / result.budget_ms:.2f}" if result.budget_ms else ""
-        over = bool(result.budget_ms and middle > result.budget_ms)
+        share = f"{result.share:.2f}" if result.share is not None else ""
+        budget = f"p{result.judged} {result.budget:.4g}" if result.budget else ""
         rows.add_row(
             result.what,
-            str(len(result.times_ms)),
-            f"{middle:.1f}",
+            str(len(result.values)),
+            result.unit,
+            f"{result.percentile(50):.1f}",
             f"{result.percentile(99):.1f}",
             f"{result.per_second:.0f}" if result.per_second else "",
-            f"{result.budget_ms:g}" if result.budget_ms else "",
-            f"[red]{share}[/]" if over else share,
+            budget,
+            f"[red]{share}[/]" if result.share is not None and result.share > 1 else share,
         )
     console = Console(width=110)
     with console.capture() as capture:
