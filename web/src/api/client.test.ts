@@ -45,6 +45,16 @@ describe('ApiClient', () => {
     await expect(memberClient().get('/tasks')).resolves.toEqual({ items: ['a'] });
   });
 
+  it('keeps the session and asks once when only a typed password is refused', async () => {
+    const server = new FakeServer().on('POST /auth/password', () =>
+      problem(401, 'login_failed', 'The password is wrong.'),
+    );
+    const client = memberClient();
+    await expect(client.post('/auth/password', {})).rejects.toThrow('The password is wrong.');
+    expect(server.requests.map(({ path }) => path)).toEqual(['/auth/password']);
+    expect(client.session.get()).not.toBeNull();
+  });
+
   it('takes over what another tab has renewed', async () => {
     const server = new FakeServer().on('GET /tasks', () => json({ items: [] }));
     const client = memberClient({ expires_at: OLD });

@@ -50,7 +50,9 @@ export class ApiClient {
   async fetch(path: string, init: RequestInit): Promise<Response> {
     const token = await this.token();
     const response = await send(path, init, token);
-    if (response.status !== 401 || token === null) return response;
+    if (response.status !== 401 || token === null || (await refusesPassword(response))) {
+      return response;
+    }
     const renewed = await this.renew(token);
     return renewed === null ? response : send(path, init, renewed.token);
   }
@@ -130,6 +132,11 @@ async function send(path: string, init: RequestInit, token: string | null): Prom
       cause: error,
     });
   }
+}
+
+/** A typed password was wrong: the token is good, and asking again would count as another try. */
+async function refusesPassword(response: Response): Promise<boolean> {
+  return (await problemFrom(response.clone())).code === 'login_failed';
 }
 
 function withQuery(path: string, query: Query): string {

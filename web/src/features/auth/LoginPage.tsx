@@ -4,12 +4,12 @@ import { useState, type SubmitEvent } from 'react';
 import { describe } from '@/api/problem';
 import { Button } from '@/components/ui/Button';
 import { Notice } from '@/components/ui/Notice';
+import { PasswordField } from '@/components/ui/PasswordField';
 import { TextField } from '@/components/ui/TextField';
 import { paths } from '@/config/paths';
 
 import { useLogin } from './api';
 import { AuthLayout } from './AuthLayout';
-import { PasswordField } from './PasswordField';
 
 export function LoginPage() {
   const login = useLogin();

@@ -4,13 +4,13 @@ import { useState, type SubmitEvent } from 'react';
 import { describe } from '@/api/problem';
 import { Button } from '@/components/ui/Button';
 import { Notice } from '@/components/ui/Notice';
+import { PasswordField } from '@/components/ui/PasswordField';
 import { TextField } from '@/components/ui/TextField';
 import { limits } from '@/config/limits';
 import { paths } from '@/config/paths';
 
 import { useRegister } from './api';
 import { AuthLayout } from './AuthLayout';
-import { PasswordField } from './PasswordField';
 
 const TOO_SHORT = `Use at least ${limits.passwordChars} characters.`;
 

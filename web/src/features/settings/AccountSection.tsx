@@ -14,6 +14,11 @@ export function AccountSection() {
       <p>
         {session?.user.name} <span className="text-ink-soft">{session?.user.email}</span>
       </p>
+      {config?.identity === 'clerk' && (
+        <p className="mt-1 text-sm text-ink-soft">
+          Your account is kept by Clerk: change its password, or delete it, there.
+        </p>
+      )}
       {config !== undefined && (
         <p className="mt-1 text-[13px] text-ink-faint">GrowQR {config.version}</p>
       )}

@@ -1,17 +1,20 @@
 import { Eye, EyeOff } from 'lucide-react';
 import { useState, type ComponentProps } from 'react';
 
-import { IconButton } from '@/components/ui/IconButton';
-import { TextField } from '@/components/ui/TextField';
+import { IconButton } from './IconButton';
+import { TextField } from './TextField';
 
-type Props = Omit<ComponentProps<typeof TextField>, 'label' | 'type' | 'trailing'>;
+type Props = Omit<ComponentProps<typeof TextField>, 'label' | 'type' | 'trailing'> & {
+  label?: string;
+};
 
-export function PasswordField(props: Props) {
+/** A field for a password, which can be made readable while it is typed. */
+export function PasswordField({ label = 'Password', ...props }: Props) {
   const [shown, setShown] = useState(false);
   return (
     <TextField
       {...props}
-      label="Password"
+      label={label}
       type={shown ? 'text' : 'password'}
       trailing={
         <IconButton

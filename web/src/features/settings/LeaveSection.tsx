@@ -1,0 +1,23 @@
+import { useState } from 'react';
+
+import { Button } from '@/components/ui/Button';
+
+import { Card } from './Card';
+import { LeaveDialog } from './LeaveDialog';
+
+/** The way out, told before it is taken. */
+export function LeaveSection() {
+  const [asking, setAsking] = useState(false);
+  return (
+    <Card title="Leave for good">
+      <p className="mb-3 text-ink-soft">
+        Your agents stop, a paid plan ends, and your account, messages, repositories and workspaces
+        are erased.
+      </p>
+      <Button variant="danger" onClick={() => setAsking(true)}>
+        Delete account…
+      </Button>
+      {asking && <LeaveDialog onClose={() => setAsking(false)} />}
+    </Card>
+  );
+}

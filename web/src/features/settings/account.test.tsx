@@ -1,0 +1,89 @@
+import { screen, within } from '@testing-library/react';
+import { describe, expect, it } from 'vitest';
+
+import { json, problem } from '@/testing/fakeServer';
+import { platform, renderApp } from '@/testing/renderApp';
+import { grant } from '@/testing/session';
+
+const WRONG = () => problem(401, 'login_failed', 'The password is wrong.');
+
+describe('changing the password', () => {
+  it('keeps this login, with the tokens that come back', async () => {
+    const server = platform().on('POST /auth/password', () => json(grant({ token: 'token-2' })));
+    const { user, session } = renderApp('/app/settings');
+    const form = within(await screen.findByRole('region', { name: 'Password' }));
+    await user.type(form.getByLabelText('Current password'), 'correct horse 1');
+    await user.type(form.getByLabelText('New password'), 'correct horse 2');
+    await user.click(form.getByRole('button', { name: 'Change password' }));
+    expect(await form.findByRole('status')).toHaveTextContent('Your password is changed.');
+    expect(form.getByLabelText('New password')).toHaveValue('');
+    expect(session.get()?.token).toBe('token-2');
+    expect(server.asked('POST /auth/password')[0]?.body).toEqual({
+      current: 'correct horse 1',
+      new: 'correct horse 2',
+    });
+  });
+
+  it('sends no password that is too short', async () => {
+    const server = platform();
+    const { user } = renderApp('/app/settings');
+    const form = within(await screen.findByRole('region', { name: 'Password' }));
+    await user.type(form.getByLabelText('Current password'), 'correct horse 1');
+    await user.type(form.getByLabelText('New password'), 'short');
+    await user.click(form.getByRole('button', { name: 'Change password' }));
+    expect(form.getByLabelText('New password')).toBeInvalid();
+    expect(server.asked('POST /auth/password')).toEqual([]);
+  });
+
+  it('says that the current one is wrong, and stays logged in', async () => {
+    platform().on('POST /auth/password', WRONG);
+    const { user, session } = renderApp('/app/settings');
+    const form = within(await screen.findByRole('region', { name: 'Password' }));
+    await user.type(form.getByLabelText('Current password'), 'wrong horse 1');
+    await user.type(form.getByLabelText('New password'), 'correct horse 2');
+    await user.click(form.getByRole('button', { name: 'Change password' }));
+    expect(await form.findByRole('alert')).toHaveTextContent('The password is wrong.');
+    expect(session.get()).not.toBeNull();
+  });
+});
+
+describe('leaving', () => {
+  it('erases the account once the address and the password are typed', async () => {
+    const server = platform().on('POST /auth/delete', () => new Response(null, { status: 204 }));
+    const { user, session } = renderApp('/app/settings');
+    await user.click(await screen.findByRole('button', { name: 'Delete account…' }));
+    const dialog = within(screen.getByRole('dialog', { name: 'Delete your account?' }));
+    await user.type(dialog.getByLabelText('Password'), 'correct horse 1');
+    const button = dialog.getByRole('button', { name: 'Delete everything' });
+    expect(button).toBeDisabled();
+    await user.type(dialog.getByLabelText('Type ada@example.com to confirm'), 'Ada@example.com');
+    await user.click(button);
+    await screen.findByRole('button', { name: 'Log in' });
+    expect(session.get()).toBeNull();
+    expect(server.asked('POST /auth/delete')[0]?.body).toEqual({ password: 'correct horse 1' });
+  });
+
+  it('keeps everything when the password is wrong, and when one thinks again', async () => {
+    platform().on('POST /auth/delete', WRONG);
+    const { user, session } = renderApp('/app/settings');
+    await user.click(await screen.findByRole('button', { name: 'Delete account…' }));
+    const dialog = within(screen.getByRole('dialog', { name: 'Delete your account?' }));
+    await user.type(dialog.getByLabelText('Type ada@example.com to confirm'), 'ada@example.com');
+    await user.type(dialog.getByLabelText('Password'), 'wrong horse 1');
+    await user.click(dialog.getByRole('button', { name: 'Delete everything' }));
+    expect(await dialog.findByRole('alert')).toHaveTextContent('The password is wrong.');
+    await user.click(dialog.getByRole('button', { name: 'Keep my account' }));
+    expect(screen.queryByRole('dialog')).not.toBeInTheDocument();
+    expect(session.get()).not.toBeNull();
+  });
+
+  it('is at Clerk for those whose account is there', async () => {
+    const server = platform();
+    server.on('GET /config', () =>
+      json({ model: { provider: 'offline', name: '', offline: true }, identity: 'clerk', version: '1' }),
+    );
+    renderApp('/app/settings');
+    expect(await screen.findByText(/Your account is kept by Clerk/)).toBeVisible();
+    expect(screen.queryByRole('button', { name: 'Delete account…' })).not.toBeInTheDocument();
+  });
+});
