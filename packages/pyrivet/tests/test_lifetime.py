@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pyrivet import Actor, ActorNotFound, ActorOptions, _runtime, action
+from pyrivet import Actor, ActorNotFound, ActorOptions, _wake, action
 
 from .conftest import Stage
 
@@ -237,7 +237,7 @@ class Stumbling(Diary):
 async def test_alarm_outlives_a_failed_start(
     stage: Stage, key: list[str], seen: "asyncio.Queue[str]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_runtime, "_RETRY_START_MS", 300)
+    monkeypatch.setattr(_wake, "_RETRY_START_MS", 300)
     await stage.work(stumbling=lambda: Stumbling(seen))
     client = await stage.client(idle=timedelta(0))
     await client.get_or_create("stumbling", key).call("remind", 500, "wake up")

@@ -146,7 +146,7 @@ class Connection:
     def _end(self) -> None:
         self.closed = True
         self._early.clear()
-        self._run.disconnected(self)
+        self._run.audience.closed(self)
 
     def _handle(self, message: p.SocketMessage) -> None:
         too_big = len(message.data) > self._run.options.max_message_bytes
@@ -157,7 +157,7 @@ class Connection:
                     text = f"over {self._run.options.max_message_bytes} bytes"
                     self._fail("message_too_big", text, number)
                 case "ActionRequest", {"id": int(number), "name": str(name), "args": list(args)}:
-                    self._run.answer(self, number, name, args)
+                    self._run.audience.answer(self, number, name, args)
                 case "SubscriptionRequest", {"eventName": str(name), "subscribe": bool(wanted)}:
                     self._subscribe(name, wanted)
                 case _:

@@ -149,7 +149,7 @@ class Host:
             return
         connection = Connection(run, channel, opened, self._forget)
         self._channels[channel.id] = connection
-        run.open(connection)
+        run.audience.open(connection)
 
     def _open_request(self, message_id: p.MessageId, start: p.RequestStart) -> None:
         channel = Channel(self.envoy, message_id)

@@ -112,7 +112,7 @@ class HttpRequest:
             else:
                 self._respond(200, encoding.output(outcome.output), encoding.content_type)
 
-        self._run.call(name, args, answer, self._params())
+        self._run.calls.call(name, args, answer, self._params())
 
     def _send(self, queue: str) -> None:
         encoding = self._encoding()
@@ -133,7 +133,7 @@ class HttpRequest:
             await queues.send(queue, message.body)
             return None
 
-        self._run.serve("queue", send, answer, self._fail, self._params())
+        self._run.calls.serve("queue", send, answer, self._fail, self._params())
 
     def _request(self, path: str, query: str) -> None:
         request = Request(self._start.method, path, query, self._headers, bytes(self._body))
@@ -145,8 +145,8 @@ class HttpRequest:
             else:
                 self._respond(response.status, body, headers=response.headers)
 
-        run = self._run
-        run.serve("request", lambda: run.request(request), answer, self._fail, self._params())
+        calls = self._run.calls
+        calls.serve("request", lambda: calls.request(request), answer, self._fail, self._params())
 
     def _encoding(self) -> Encoding:
         return encoding_named(self._headers.get("x-rivet-encoding", JSON.name))
