@@ -267,7 +267,7 @@ async def test_http(
     answer: Any,
 ) -> None:
     await desk.call("echo", 1)
-    address = desk.client._address(desk).replace("ws://", "http://").replace("/connect", path)
+    address = desk.client._gateway.url(desk.place, path)
     async with httpx.AsyncClient(trust_env=False) as http:
         reply = await http.request(method, address, headers=headers, content=body)
     assert reply.status_code == status, reply.text

@@ -111,9 +111,11 @@ async def test_slow_connection_is_dropped_and_the_actor_goes_on(radio: ActorHand
         assert await radio.call("listeners") == 1
 
 
-async def test_actor_notices_that_a_client_left(stage: Stage, radio: ActorHandle) -> None:
+async def test_actor_notices_that_a_client_left(
+    stage: Stage, radio: ActorHandle, key: list[str]
+) -> None:
     other = await stage.client(idle=timedelta(0))
-    leaving = other.get_or_create("radio", radio.key)
+    leaving = other.get_or_create("radio", key)
     assert await radio.call("listeners") == 1
     assert await leaving.call("listeners") == 2
     await radio.call("wait_for_goodbye")

@@ -77,9 +77,8 @@ async def test_drain_under_load_loses_no_call_and_no_request(
         return [str(number) for number in range(sent)]
 
     async def request(number: int) -> int:
-        client, done = actors[number], 0
-        url = f"{stage.endpoint}/gateway/tally/action/place?rvt-namespace=default"
-        url += f"&rvt-method=get&rvt-key={','.join(client.key)}"
+        actor, done = actors[number], 0
+        url = actor.client._gateway.url(actor.place, "/action/place")
         async with httpx.AsyncClient(trust_env=False, timeout=RECOVERY.total_seconds()) as http:
             while not left.is_set():
                 answer = await http.post(url, json={"args": []})

@@ -100,6 +100,11 @@ class Kind:
     state: type[BaseModel] | None
 
 
+def is_action(method: object) -> bool:
+    """Whether clients may call a method."""
+    return hasattr(method, _MARK)
+
+
 def actions_of(cls: type) -> dict[str, Action]:
     """Collect the actions of a class; raises TypeError for one that cannot be called."""
     found = {}

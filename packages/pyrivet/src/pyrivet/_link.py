@@ -40,7 +40,7 @@ _HOPELESS = {"actor.key_too_large", "guard.query_invalid_params", "namespace.not
 
 
 class _NotRun(Exception):
-    """The actor is stopping and has not run the call."""
+    """The actor is stopping, or the socket closing, and the call has not run."""
 
 
 class Link:
@@ -72,6 +72,7 @@ class Link:
         self._idle_timer: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
         self._last_error = "no connection yet"
+        self._actor_id = ""
 
     @property
     def closed(self) -> bool:
@@ -80,22 +81,32 @@ class Link:
 
     async def call(self, name: str, args: tuple[Any, ...], seconds: float, retry: bool) -> Any:
         """Run an action; see `ActorHandle.call`."""
-        deadline = asyncio.get_running_loop().time() + seconds
+        deadline, sent = asyncio.get_running_loop().time() + seconds, False
         backoff = Backoff(0.02, 1.0)
         with self._in_use():
             while True:
-                socket = await self._connected(deadline)
-                if socket.state is State.OPEN:
-                    try:
-                        return await self._call_once(socket, name, args, deadline)
-                    except _NotRun:
-                        self._last_error = "the actor is stopping"
-                    except CallInterrupted:
-                        if not retry:
-                            raise
+                try:
+                    socket = await self._connected(deadline)
+                    return await self._call_once(socket, name, args, deadline)
+                except _NotRun:
+                    self._last_error = "the actor is stopping"
+                except CallInterrupted as error:
+                    if not retry:
+                        raise
+                    self._last_error, sent = str(error), True
+                except Unreachable as error:
+                    if sent:
+                        raise DeadlineExceeded(str(error)) from error
+                    raise
                 if asyncio.get_running_loop().time() > deadline:
-                    raise Unreachable(f"{name}: {self._last_error}")
+                    raise (DeadlineExceeded if sent else Unreachable)(f"{name}: {self._last_error}")
                 await asyncio.sleep(backoff.delay())
+
+    async def actor_id(self, seconds: float) -> str:
+        """Return the id of the actor at the other end; raises as `call` does."""
+        with self._in_use():
+            await self._connected(asyncio.get_running_loop().time() + seconds)
+            return self._actor_id
 
     async def subscribe(self, subscription: Subscription, seconds: float) -> None:
         """Deliver an event to `subscription` until `unsubscribe`; raises as `call` does."""
@@ -141,6 +152,8 @@ class Link:
     async def _call_once(
         self, socket: ClientConnection, name: str, args: tuple[Any, ...], deadline: float
     ) -> Any:
+        if socket.state is not State.OPEN:
+            raise _NotRun
         self._last_call = number = self._last_call + 1
         frame = _wire.action_request(number, name, args)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -208,7 +221,7 @@ class Link:
             open_timeout=_OPEN_SECONDS,
             close_timeout=1,
         ) as socket:
-            _check_greeting(await socket.recv())
+            self._actor_id = _check_greeting(await socket.recv())
             for name in list(self._subscriptions):
                 await socket.send(_wire.subscription(name, True), text=True)
             # Whoever subscribed on an earlier connection has missed what came in between.
@@ -321,13 +334,14 @@ def _acknowledge(socket: ClientConnection) -> None:
             raw.setsockopt(IPPROTO_TCP, _QUICK_ACK, 1)
 
 
-def _check_greeting(frame: str | bytes) -> None:
-    """Raise what the actor refused the connection with, if it did."""
+def _check_greeting(frame: str | bytes) -> str:
+    """Return the actor's id, or raise what the actor refused the connection with."""
     tag, value = _wire.read_frame(frame)
     if tag == "Error":
         raise _error(value)
     if tag != "Init":
         raise ProtocolError(f"{tag} came before Init")
+    return str(value["actorId"])
 
 
 def _lost(close_reason: str | None) -> Exception:

@@ -1,27 +1,36 @@
 """Calls actors from anywhere."""
 
-import base64
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import quote, urlencode
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from urllib.parse import quote
 
-import cbor2
+import httpx
 
-from pyrivet._key import join_key
+from pyrivet import _wire
 from pyrivet._link import Link
 from pyrivet._management import destroy_actor
-from pyrivet._send import send_message
+from pyrivet._place import ById, ByKey, Gateway, Place
+from pyrivet._request import Requests
 from pyrivet._subscription import Subscription
+from pyrivet._typed import Signature
+from pyrivet.errors import DeadlineExceeded
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _CALL_TIMEOUT = timedelta(seconds=60)
 _QUEUE_SIZE = 1_000
+# An actor itself says when the wait for a message is over.
+_WAIT_GRACE_SECONDS = 5.0
 
 
 class Client:
-    """Gives handles on actors and shares one connection per actor between them.
+    """Gives handles on actors and shares one WebSocket per actor between them.
 
     Args:
         endpoint: the engine, such as `http://127.0.0.1:6420`.
@@ -29,7 +38,7 @@ class Client:
         pool: of the workers that run them.
         conn_params: reaches `Actor.authorize` and `Connection.params`; must fit in JSON.
         token: the engine's admin token, only needed for `ActorHandle.destroy`.
-        idle: a connection without calls and subscribers is closed after this long, so that its
+        idle: a WebSocket without calls and subscribers is closed after this long, so that its
             actor may sleep.
     """
 
@@ -43,13 +52,12 @@ class Client:
         token: str | None = None,
         idle: timedelta = timedelta(seconds=60),
     ) -> None:
-        self._endpoint = endpoint.rstrip("/")
-        self._namespace = namespace
-        self._pool = pool
+        self._gateway = Gateway(endpoint.rstrip("/"), namespace, pool)
         self._conn_params = dict(conn_params or {})
+        self._requests = Requests(self._gateway.endpoint, self._conn_params)
         self._token = token
         self._idle = idle
-        self._links: dict[tuple[str, tuple[str, ...], bool], Link] = {}
+        self._links: dict[Place, Link] = {}
 
     def get_or_create(self, name: str, key: Sequence[str], *, input: Any = None) -> "ActorHandle":  # noqa: A002
         """Return a handle on an actor that the first call makes if it does not exist.
@@ -57,17 +65,22 @@ class Client:
         `input` is for a new actor only and must fit in CBOR. Nothing is sent yet. A part of the
         key is not empty and has no comma in it: ValueError.
         """
-        return self._handle(name, tuple(key), create=True, given=input)
+        return ActorHandle(self, ByKey(name, tuple(key), create=True, input=input))
 
     def get(self, name: str, key: Sequence[str]) -> "ActorHandle":
         """Return a handle on an existing actor; calls raise ActorNotFound without it."""
-        return self._handle(name, tuple(key), create=False, given=None)
+        return ActorHandle(self, ByKey(name, tuple(key), create=False))
+
+    def get_for_id(self, actor_id: str) -> "ActorHandle":
+        """Return a handle on an existing actor by its `Actor.id`; see `get`."""
+        return ActorHandle(self, ById(actor_id))
 
     async def aclose(self) -> None:
         """Close all connections; calls under way raise CallInterrupted."""
         links, self._links = list(self._links.values()), {}
         for link in links:
             await link.aclose()
+        await self._requests.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -80,58 +93,39 @@ class Client:
     ) -> None:
         await self.aclose()
 
-    def _handle(self, name: str, key: tuple[str, ...], create: bool, given: Any) -> "ActorHandle":
-        if not key or any(not part or "," in part for part in key):
-            raise ValueError(f"{key!r}: a key has parts, not empty and without commas")
-        return ActorHandle(self, name, key, create, given)
-
-    def _link(self, handle: "ActorHandle") -> Link:
-        place = (handle.name, handle.key, handle.create)
+    def _link(self, place: Place) -> Link:
         link = self._links.get(place)
         if link is None:
-            url = self._address(handle)
             link = Link(
-                url,
+                self._gateway.url(place, "/connect", scheme="ws"),
                 self._conn_params,
-                creates=handle.create,
+                creates=isinstance(place, ByKey) and place.create,
                 idle=self._idle,
                 on_closed=lambda: self._forget(place),
             )
             self._links[place] = link
         return link
 
-    def _forget(self, place: tuple[str, tuple[str, ...], bool]) -> None:
+    def _forget(self, place: Place) -> None:
         link = self._links.get(place)
         if link is not None and link.closed:
             del self._links[place]
 
-    def _address(self, handle: "ActorHandle", scheme: str = "ws", path: str = "/connect") -> str:
-        query = {
-            "rvt-namespace": self._namespace,
-            "rvt-method": "getOrCreate" if handle.create else "get",
-            "rvt-key": ",".join(handle.key),
-        }
-        if handle.create:
-            query["rvt-pool"] = self._pool
-            if handle.input is not None:
-                packed = base64.urlsafe_b64encode(cbor2.dumps(handle.input))
-                query["rvt-input"] = packed.rstrip(b"=").decode()
-        base = self._endpoint.replace("http", scheme, 1)
-        return f"{base}/gateway/{quote(handle.name, safe='')}{path}?{urlencode(query)}"
-
 
 @dataclass(frozen=True, eq=False)
 class ActorHandle:
-    """A place to send calls to; made by `Client.get_or_create` or `Client.get`."""
+    """A place to send calls to; made by a Client."""
 
     client: Client
-    name: str
-    key: tuple[str, ...]
-    create: bool
-    input: Any
+    place: Place
 
     async def call(
-        self, action: str, *args: Any, timeout: timedelta = _CALL_TIMEOUT, retry: bool = False
+        self,
+        action: str,
+        *args: Any,
+        timeout: timedelta = _CALL_TIMEOUT,
+        retry: bool = False,
+        over_http: bool = False,
     ) -> Any:
         """Run an action and return its result.
 
@@ -139,14 +133,51 @@ class ActorHandle:
         that broke off after it was sent is only repeated with `retry`: give that for actions
         that may run twice.
 
+        Calls share one WebSocket to the actor. With `over_http` the call is one HTTP request
+        instead: for a single call to an actor, or where WebSockets do not pass. Such calls may
+        overtake each other.
+
         Raises:
             ActionError: the actor refused or failed.
             Unreachable: not sent in time.
             DeadlineExceeded: sent, but no answer in time.
             CallInterrupted: broke off after it was sent; it may have run.
-            ActorNotFound: no such actor, with a handle of `Client.get`.
+            ActorNotFound: no such actor, with a handle that does not create it.
         """
-        return await self.client._link(self).call(action, args, timeout.total_seconds(), retry)
+        seconds = timeout.total_seconds()
+        if not over_http:
+            return await self._link().call(action, args, seconds, retry)
+        url = self._url(f"/action/{quote(action, safe='')}")
+        content = f'{{"args":{_wire.dump(list(args))}}}'
+        answer = await self.client._requests.post(url, content, seconds=seconds, retry=retry)
+        return answer.get("output")
+
+    def action(
+        self,
+        method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
+        *,
+        timeout: timedelta = _CALL_TIMEOUT,
+        retry: bool = False,
+        over_http: bool = False,
+    ) -> Callable[P, Coroutine[Any, Any, T]]:
+        """Return an action of the actor as a function with the types of its method.
+
+        `await handle.action(Counter.increment)(1)` does what `call("increment", 1)` does; a type
+        checker knows arguments and result, and the result is made what the method's annotation
+        says, such as a pydantic model. TypeError for a method that is no action. The function
+        raises as `call` does, and ProtocolError for a result of another type.
+        """
+        signature = Signature.of(method)
+
+        async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+            given = signature.positional(args, kwargs)
+            result = await self.call(
+                signature.name, *given, timeout=timeout, retry=retry, over_http=over_http
+            )
+            returned: T = signature.result(result)
+            return returned
+
+        return run
 
     async def send(
         self, queue: str, body: Any, *, wait: bool = False, timeout: timedelta = _CALL_TIMEOUT
@@ -161,17 +192,18 @@ class ActorHandle:
             DeadlineExceeded: no answer in time; the message may be in the queue, and with `wait`
                 most likely is.
             CallInterrupted: the connection broke; the message may be in the queue.
-            ActorNotFound: no such actor, with a handle of `Client.get`.
+            ActorNotFound: no such actor, with a handle that does not create it.
         """
-        client = self.client
-        return await send_message(
-            client._address(self, "http", "/queue"),
-            queue,
-            body,
-            params=client._conn_params,
-            wait=wait,
-            seconds=timeout.total_seconds(),
+        seconds = timeout.total_seconds()
+        content = json.dumps({"wait": wait, "timeout": round(seconds * 1000)})
+        answer = await self.client._requests.post(
+            self._url(f"/queue/{quote(queue, safe='')}"),
+            f'{content[:-1]},"body":{_wire.dump(body)}}}',
+            seconds=seconds + (_WAIT_GRACE_SECONDS if wait else 0),
         )
+        if answer.get("status") == "timedOut":
+            raise DeadlineExceeded(f"{queue}: not handled in time; the message is kept")
+        return answer.get("response")
 
     def subscribe(self, event: str, *, max_queued: int = _QUEUE_SIZE) -> Subscription:
         """Return an async context manager that yields an iterator over an event's arguments.
@@ -181,7 +213,56 @@ class ActorHandle:
         after another error: the actor then refuses this client, or is gone. Calls made inside
         reach the actor after the subscription did.
         """
-        return Subscription(lambda: self.client._link(self), event, max_queued)
+        return Subscription(self._link, event, max_queued)
+
+    async def fetch(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | AsyncIterator[bytes] | None = None,
+        timeout: timedelta = _CALL_TIMEOUT,
+    ) -> httpx.Response:
+        """Send plain HTTP to `Actor.on_request` and return its whole answer; see `stream`."""
+        answering = self.stream(path, method=method, headers=headers, body=body, timeout=timeout)
+        async with answering as response:
+            await response.aread()
+            return response
+
+    def stream(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | AsyncIterator[bytes] | None = None,
+        timeout: timedelta = _CALL_TIMEOUT,
+    ) -> AbstractAsyncContextManager[httpx.Response]:
+        """Send plain HTTP to `Actor.on_request`; yields the answer while it still comes in.
+
+        Iterate over `aiter_bytes()` or `aiter_lines()` of the response. `path` may have a query.
+        The answer must begin before `timeout`; how long it goes on is up to the actor. Whatever
+        status the actor answers is returned.
+
+        Raises:
+            Unreachable: not sent in time. A `body` that is an iterator is sent once at most.
+            DeadlineExceeded: sent, but the answer did not begin in time.
+            CallInterrupted: broke off after it was sent, also while the answer was read.
+            ActorNotFound: no such actor, with a handle that does not create it.
+        """
+        path, _, query = path.removeprefix("/").partition("?")
+        return self.client._requests.stream(
+            method,
+            self.client._gateway.url(self.place, f"/request/{path}", query=query),
+            headers=headers or {},
+            content=body,
+            seconds=timeout.total_seconds(),
+        )
+
+    async def resolve(self, *, timeout: timedelta = _CALL_TIMEOUT) -> str:
+        """Return the actor's id, for `Client.get_for_id`; raises as `call` does."""
+        return await self._link().actor_id(timeout.total_seconds())
 
     async def destroy(self) -> None:
         """Remove the actor and its database for good.
@@ -189,10 +270,11 @@ class ActorHandle:
         Raises ActorNotFound, Unreachable, or RivetError when the engine refuses.
         """
         client = self.client
-        await destroy_actor(
-            client._endpoint,
-            client._namespace,
-            client._token,
-            name=self.name,
-            key=join_key(self.key),
-        )
+        gateway = client._gateway
+        await destroy_actor(gateway.endpoint, gateway.namespace, client._token, self.place)
+
+    def _link(self) -> Link:
+        return self.client._link(self.place)
+
+    def _url(self, path: str) -> str:
+        return self.client._gateway.url(self.place, path)

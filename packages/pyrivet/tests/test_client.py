@@ -1,0 +1,261 @@
+"""Handles: by id, over HTTP, typed, plain HTTP; and what a client gets over by itself."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, assert_type
+from urllib.parse import urlsplit
+
+import pytest
+from pydantic import BaseModel
+from pyrivet import (
+    ActionError,
+    Actor,
+    ActorHandle,
+    ActorNotFound,
+    ActorOptions,
+    Client,
+    DeadlineExceeded,
+    Engine,
+    EventsLost,
+    ProtocolError,
+    Request,
+    Response,
+    Unreachable,
+    Worker,
+    action,
+    queue,
+)
+
+from .conftest import Stage
+
+pytestmark = [pytest.mark.anyio, pytest.mark.live]
+
+RECOVERY = timedelta(seconds=40)
+
+
+class Entry(BaseModel):
+    text: str
+    day: date
+
+
+class Log(Actor):
+    """Keeps entries, and can be reached in every way there is."""
+
+    options = ActorOptions(stop_grace=timedelta(seconds=0.1))
+
+    def __init__(self) -> None:
+        self.endless = asyncio.Event()
+
+    async def on_create(self) -> None:
+        await self.db.script("CREATE TABLE entry (text TEXT, day TEXT)")
+
+    @action
+    async def add(self, entry: Entry, times: int = 1, loud: bool = False) -> int:
+        for _ in range(times):
+            row = (entry.text.upper() if loud else entry.text, entry.day.isoformat())
+            await self.db.execute("INSERT INTO entry VALUES (?, ?)", *row)
+        await self.broadcast("added", entry)
+        return len(await self.entries())
+
+    @action
+    async def entries(self) -> list[Entry]:
+        rows = await self.db.query("SELECT text, day FROM entry ORDER BY rowid")
+        return [Entry.model_validate(row) for row in rows]
+
+    @action
+    async def listeners(self) -> int:
+        return len(self.connections)
+
+    @action
+    async def refuse(self) -> None:
+        raise ActionError("full", "no room", {"limit": 3})
+
+    @action(concurrent=True)
+    async def hang(self) -> None:
+        await self.endless.wait()
+
+    @queue("entries")
+    async def take(self, entry: Entry) -> int:
+        return await self.add(entry)
+
+    async def on_request(self, request: Request) -> Response:
+        text = f"{request.method} {request.path} {request.query} {request.body.decode()}"
+        return Response(text, 503 if request.path == "/busy" else 201, {"x-kind": "raw"})
+
+
+class Newer(Actor):
+    """What a client of another version takes the actor for."""
+
+    @action
+    async def listeners(self) -> list[str]:
+        raise NotImplementedError
+
+
+ENTRY = Entry(text="first", day=date(2026, 3, 1))
+PLAIN = {"text": "first", "day": "2026-03-01"}
+
+
+@pytest.fixture
+async def log(stage: Stage, key: list[str]) -> ActorHandle:
+    await stage.work(log=Log)
+    return (await stage.client()).get_or_create("log", key)
+
+
+async def test_typed_actions_take_and_give_what_the_method_says(log: ActorHandle) -> None:
+    add, entries = log.action(Log.add), log.action(Log.entries)
+    assert assert_type(await add(ENTRY), int) == 1
+    assert await add(entry=ENTRY, loud=True) == 2
+    assert assert_type(await entries(), list[Entry]) == [ENTRY, Entry(text="FIRST", day=ENTRY.day)]
+    with pytest.raises(TypeError):
+        await add(ENTRY, 1, False, 7)  # type: ignore[call-arg]
+    with pytest.raises(ActionError, match="invalid_input"):
+        await add("no entry")  # type: ignore[arg-type]
+    with pytest.raises(ProtocolError, match="listeners answered with another type"):
+        await log.action(Newer.listeners)()
+    with pytest.raises(TypeError, match="not marked as an action"):
+        log.action(Log.on_sleep)
+
+
+async def test_by_id(stage: Stage, log: ActorHandle) -> None:
+    actor_id = await log.resolve()
+    same = (await stage.client()).get_for_id(actor_id)
+    assert await log.action(Log.add)(ENTRY) == 1
+    assert await same.action(Log.add)(ENTRY) == 2
+    assert await same.action(Log.add, over_http=True)(ENTRY) == 3
+    assert await same.send("entries", ENTRY, wait=True) == 4
+    assert (await same.fetch("x?a=1")).text == "GET /x a=1 "
+    await same.destroy()
+    for over_http in (False, True):
+        with pytest.raises(ActorNotFound):
+            await same.call("entries", over_http=over_http)
+
+
+async def test_over_http(stage: Stage, log: ActorHandle, key: list[str]) -> None:
+    assert await log.action(Log.add, over_http=True)(ENTRY) == 1
+    assert await log.call("listeners", over_http=True) == 0
+    with pytest.raises(ActionError) as caught:
+        await log.call("refuse", over_http=True)
+    error = caught.value
+    assert (error.code, error.message, error.metadata) == ("full", "no room", {"limit": 3})
+    with pytest.raises(DeadlineExceeded) as late:
+        await log.call("hang", over_http=True, timeout=timedelta(seconds=0.2))
+    assert not isinstance(late.value, Unreachable)
+    client = await stage.client()
+    with pytest.raises(ActorNotFound):
+        await client.get("log", [*key, "nobody"]).call("entries", over_http=True)
+    nowhere = Client("http://127.0.0.1:9").get("log", key)
+    with pytest.raises(Unreachable):
+        await nowhere.call("entries", over_http=True, timeout=timedelta(seconds=0.2))
+
+
+async def test_plain_http_gives_the_actors_own_answer(log: ActorHandle, key: list[str]) -> None:
+    response = await log.fetch("/a/b?name=world&x=", method="PUT", body="payload")
+    assert (response.status_code, response.headers["x-kind"]) == (201, "raw")
+    assert response.text == "PUT /a/b name=world&x= payload"
+    assert (await log.fetch("busy")).status_code == 503
+    with pytest.raises(ActorNotFound):
+        await log.client.get("log", [*key, "nobody"]).fetch("/")
+
+
+UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class Proxy:
+    """Stands before the engine; answers 503 to as many connections as it is told."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.refusals = 0
+        self.endpoint = ""
+        self._engine = urlsplit(endpoint)
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator["Proxy"]:
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server:
+            yield self
+
+    async def _connected(
+        self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter
+    ) -> None:
+        try:
+            if self.refusals:
+                self.refusals -= 1
+                await incoming.readuntil(b"\r\n\r\n")
+                outgoing.write(UNAVAILABLE)
+                return
+            host, port = self._engine.hostname, self._engine.port
+            answers, requests = await asyncio.open_connection(host, port)
+            await asyncio.gather(_copy(incoming, requests), _copy(answers, outgoing))
+        finally:
+            outgoing.close()
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    try:
+        while data := await source.read(65_536):
+            target.write(data)
+            await target.drain()
+    finally:
+        target.close()
+
+
+WAYS: dict[str, Callable[[ActorHandle], Awaitable[Any]]] = {
+    "connection": lambda log: log.call("add", ENTRY, timeout=RECOVERY),
+    "http": lambda log: log.call("add", ENTRY, timeout=RECOVERY, over_http=True),
+    "queue": lambda log: log.send("entries", ENTRY, wait=True, timeout=RECOVERY),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_gets_over_a_503(stage: Stage, log: ActorHandle, key: list[str], way: str) -> None:
+    async with Proxy(stage.endpoint).serve() as proxy:
+        stage.endpoint = proxy.endpoint
+        through = (await stage.client()).get_or_create("log", key)
+        for expected in (1, 2):
+            proxy.refusals = 1
+            assert await WAYS[way](through) == expected
+            assert proxy.refusals == 0
+            await through.client.aclose()  # what it has kept open
+    assert await log.call("entries") == [PLAIN] * 2
+
+
+async def test_gets_over_a_worker_that_was_restarted(stage: Stage, key: list[str]) -> None:
+    log = (await stage.client()).get_or_create("log", key)
+    expected = 0
+    async with AsyncExitStack() as subscribed:
+        for _ in range(2):
+            async with Worker(stage.endpoint, {"log": Log}, pool=stage.pool, token=stage.token):
+                if not expected:
+                    added = await subscribed.enter_async_context(log.subscribe("added"))
+                for way in WAYS.values():
+                    expected += 1
+                    assert await way(log) == expected
+        for _ in WAYS:
+            assert await anext(added) == [PLAIN]
+        with pytest.raises(EventsLost):
+            await anext(added)
+        assert await anext(added) == [PLAIN]
+
+
+async def test_gets_over_an_engine_that_was_restarted(
+    engine_binary: Path, tmp_path: Path, key: list[str]
+) -> None:
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(Engine(engine_binary, tmp_path))
+        stage = Stage(engine.endpoint, engine.token, stack)
+        await stage.work(log=Log)
+        log = (await stage.client()).get_or_create("log", key)
+        for number, way in enumerate(WAYS.values(), 1):
+            assert await way(log) == number
+        assert engine.pid is not None
+        os.kill(engine.pid, signal.SIGKILL)
+        while not engine.restarts:
+            await asyncio.sleep(0.02)
+        for number, way in enumerate(WAYS.values(), len(WAYS) + 1):
+            assert await way(log) == number
