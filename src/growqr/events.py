@@ -73,6 +73,24 @@ class TaskResult(BaseModel):
     commit: str | None = None
 
 
+QuestionKind = Literal["permission", "question", "conflict"]
+
+
+class Question(BaseModel):
+    """What a task asks its user. The message that asks carries it as `metadata.question`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    """Id of the message that asks; an answer may name it as `answers`."""
+    task_id: str
+    options: list[str] = Field(default_factory=list)
+    """What can be chosen; any other text is an answer, too."""
+    kind: QuestionKind = "question"
+    expires_at: datetime | None = None
+    """When it counts as answered with no; None: it stays open."""
+
+
 class Task(BaseModel):
     """A unit of work of one sub-agent."""
 
@@ -90,6 +108,8 @@ class Task(BaseModel):
     status: TaskStatus = "queued"
     reason: str | None = None
     """Why it waits, is paused, failed or was cancelled, in words for a person."""
+    question: Question | None = None
+    """The open question, while it is `waiting`."""
     progress: float = 0.0
     """Share done, 0 to 1."""
     result: TaskResult | None = None

@@ -82,6 +82,57 @@ async def test_a_question_waits_for_the_next_message(tmp_path: Path, engine: str
         assert (await home.reply_to(asked, at="coding"))["text"] == "You said: green"
 
 
+async def test_a_question_can_be_answered_by_its_id_and_only_while_it_is_open(
+    tmp_path: Path, engine: str
+) -> None:
+    async with world(tmp_path, engine) as home:
+        asked = await home.post("ask Which colour?", to="coding")
+        waiting = await home.until(lambda e: e["type"] == "task.waiting", at="coding")
+        question = waiting["data"]["question"]
+        [message] = [
+            e["data"]
+            for e in await home.events("coding")
+            if e["data"].get("message_id") == question["id"]
+        ]
+        assert message["metadata"] == {"task_id": waiting["task_id"], "question": question}
+        assert question["expires_at"] is None
+
+        astray = await home.post("green", to="coding", answers="msg_other")
+        assert "not open any more" in (await home.reply_to(astray, at="coding"))["text"]
+        await home.post("blue", to="coding", answers=question["id"])
+        assert (await home.reply_to(asked, at="coding"))["text"] == "You said: blue"
+        resumed = await home.task_event("task.resumed", waiting["task_id"], at="coding")
+        assert resumed["data"]["question"] is None
+        closed = {"id": question["id"], "outcome": "answered", "answer": "blue"}
+        assert resumed["data"]["closed_question"] == closed
+        task = await home.agent("grow").call("task", waiting["task_id"])
+        assert "closed_question" not in task
+        again = await home.post("red", to="coding", answers=question["id"])
+        assert "not open any more" in (await home.reply_to(again, at="coding"))["text"]
+
+
+async def test_a_question_that_nobody_answers_is_denied_in_time(
+    tmp_path: Path, engine: str
+) -> None:
+    async with world(tmp_path, engine) as home:
+        asked = await home.post("ask-shortly May I?", to="coding")
+        waiting = await home.until(lambda e: e["type"] == "task.waiting", at="coding")
+        question = waiting["data"]["question"]
+        assert (question["kind"], question["options"]) == ("permission", ["Yes", "No"])
+        assert question["expires_at"]
+        reply = await home.reply_to(asked, at="coding")
+        assert reply["text"] == "Without it: Nobody answered in time: May I?"
+        resumed = await home.task_event("task.resumed", waiting["task_id"], at="coding")
+        closed = {"id": question["id"], "outcome": "expired", "answer": None}
+        assert resumed["data"]["closed_question"] == closed
+        [told] = [
+            e["data"] for e in await home.events("coding") if e["data"].get("role") == "system"
+        ]
+        assert told["metadata"] == {"task_id": waiting["task_id"], "expired": question["id"]}
+        late = await home.post("Yes", to="coding", answers=question["id"])
+        assert "not open any more" in (await home.reply_to(late, at="coding"))["text"]
+
+
 async def test_pause_resume_and_cancel(tmp_path: Path, engine: str) -> None:
     async with world(tmp_path, engine) as home:
         grow = home.agent("grow")

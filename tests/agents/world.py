@@ -12,8 +12,9 @@ from pydantic_ai.models import Model
 from pyrivet import Actor, ActorHandle, Client, EventsLost, Worker
 
 from growqr.agents.grow import GrowAgent
-from growqr.agents.job import TaskFailed, TaskJob
+from growqr.agents.job import TaskFailed, TaskJob, Unanswered
 from growqr.agents.memory import Memory
+from growqr.agents.questions import Asking
 from growqr.agents.services import AgentServices
 from growqr.agents.subagent import SubAgent
 from growqr.db.engine import Database
@@ -108,6 +109,12 @@ class Worker1(SubAgent):
         if word == "ask":
             answer = await job.ask(rest)
             return TaskResult(summary=f"You said: {answer}")
+        if word == "ask-shortly":
+            asking = Asking(rest, options=["Yes", "No"], kind="permission", seconds=0.05)
+            try:
+                return TaskResult(summary=f"You said: {await job.ask(asking)}")
+            except Unanswered as unanswered:
+                return TaskResult(summary=f"Without it: {unanswered}")
         if word == "log":
             for line in range(int(rest)):
                 await job.log("stdout", f"line {line} " + "x" * 80)

@@ -203,6 +203,7 @@ class AgentActor(Actor):
                     role="user",
                     author=self.spec.user_name,
                     text=text,
+                    metadata={"answers": message.answers} if message.answers else None,
                     idempotency_key=message.idempotency_key,
                 )
                 change.execute(

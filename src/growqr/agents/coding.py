@@ -52,22 +52,21 @@ class CodingAgent(SubAgent):
     """Does coding tasks one after the other in its one workspace."""
 
     schema = SubAgent.schema + SCHEMA
+    # While a task waits for an answer its files are half done: the next one must not work, or
+    # commit, among them.
+    waits_in_place = True
 
     def __init__(self, services: AgentServices) -> None:
         super().__init__(services)
-        # A task that waits for an answer gives up its place in the queue, but its files are
-        # still half done: the next task must not work, or commit, among them.
-        self._workspace_lock = asyncio.Lock()
         self._following: asyncio.Task[Any] | None = None
 
     async def run_task(self, job: TaskJob) -> TaskResult:
-        async with self._workspace_lock:
-            workspace = await self._used_workspace()
-            starting = self.spawn(_start(workspace), name="start workspace")
-            try:
-                return await CodingTurn(self, job, workspace).run()
-            finally:
-                starting.cancel()
+        workspace = await self._used_workspace()
+        starting = self.spawn(_start(workspace), name="start workspace")
+        try:
+            return await CodingTurn(self, job, workspace).run()
+        finally:
+            starting.cancel()
 
     async def running_changed(self) -> None:
         await super().running_changed()
@@ -100,7 +99,7 @@ class CodingAgent(SubAgent):
     @action
     async def workspace_stop(self) -> dict[str, Any]:
         """Stop the server; refused while a task is at work in it."""
-        if self._workspace_lock.locked():
+        if self.at_work:
             raise ActionError("conflict", "A task is at work. Pause or cancel it first.")
         await (await self._workspace()).stop("stopped by you")
         return await self.workspace()

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from growqr.agents import journal, messages, tasks
+from growqr.agents.questions import Asking
 from growqr.events import ChannelMessage, Task
 from growqr.ids import derived_id
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 class TaskFailed(Exception):
     """The task can't be done; the text says why, for a person."""
+
+
+class Unanswered(TaskFailed):
+    """Nobody answered the task's question in time; a task may catch it and go on."""
 
 
 class Slot:
@@ -50,7 +55,7 @@ class TaskJob:
         self.task_id = task_id
         self.log_bytes = log_bytes
         self.slot = slot
-        self.answer: asyncio.Future[ChannelMessage] | None = None
+        self.answer: asyncio.Future[ChannelMessage | None] | None = None
         """Set while the task waits for the user."""
         self._saved = saved
         self._count = 0
@@ -106,25 +111,24 @@ class TaskJob:
         """
         await self._say(self._key("say", key), text, in_reply_to, metadata)
 
-    async def ask(
-        self, question: str, *, key: str | None = None, in_reply_to: str | None = None
-    ) -> str:
-        """Ask the user in the channel and wait, however long; returns the text of the answer."""
-        return (await self.ask_message(question, key=key, in_reply_to=in_reply_to)).text
+    async def ask(self, asking: Asking | str, *, key: str | None = None) -> str:
+        """Ask the user in the channel and wait; returns the text of the answer.
 
-    async def ask_message(
-        self, question: str, *, key: str | None = None, in_reply_to: str | None = None
-    ) -> ChannelMessage:
+        Raises Unanswered when its time is up.
+        """
+        return (await self.ask_message(asking, key=key)).text
+
+    async def ask_message(self, asking: Asking | str, *, key: str | None = None) -> ChannelMessage:
         """Like `ask`, but returns the whole answer: its id is what a reply refers to."""
-        key = self._key("ask", key)
-        if key in self._saved:
-            return ChannelMessage.model_validate(self._saved[key])
-        await self._say(key, question, in_reply_to, {"question": True})
-        return await self.agent.wait_for_answer(self, key, question)
+        asking = Asking(asking) if isinstance(asking, str) else asking
+        answer = await self.agent.questions.wait(self, self._key("ask", key), asking)
+        if answer is None:
+            raise Unanswered(f"Nobody answered in time: {asking.text}")
+        return answer
 
     async def delegate(self, agent: str, title: str, prompt: str, key: str) -> Task:
         """Have another agent do a task; waits until it is finished, whatever the outcome."""
-        return await self.agent.wait_for_task(
+        return await self.agent.awaited.wait(
             self,
             {
                 "agent": agent,
@@ -151,9 +155,3 @@ class TaskJob:
             self._count += 1
             key = f"#{self._count}"
         return f"{kind}:{key}"
-
-    def take_answer(self, key: str, message: ChannelMessage) -> None:
-        """Take over an answer that `SubAgent` has just written to the journal."""
-        self._saved[key] = message.model_dump(mode="json")
-        if self.answer is not None and not self.answer.done():
-            self.answer.set_result(message)

@@ -39,6 +39,8 @@ class PostMessage(BaseModel):
     text: str
     message_id: str | None = Field(None, max_length=64)
     idempotency_key: str | None = Field(None, max_length=255)
+    answers: str | None = Field(None, max_length=64)
+    """Id of the question that this is the answer to; None: the oldest open one, if any."""
 
 
 class Notice(BaseModel):

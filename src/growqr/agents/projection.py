@@ -25,7 +25,7 @@ def task_in(event: Event) -> Task | None:
     """Return the task that a `task.*` event carries."""
     if not event.type.startswith("task.") or event.type == "task.log":
         return None
-    return Task.model_validate({k: v for k, v in event.data.items() if k != "text"})
+    return Task.model_validate({k: v for k, v in event.data.items() if k not in tasks.EVENT_ONLY})
 
 
 def merged(known: Task | None, news: Task) -> Task:

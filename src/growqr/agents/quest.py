@@ -59,11 +59,11 @@ class QuestAgent(SubAgent):
 
     async def on_message(self, message: ChannelMessage) -> None:
         """The answer to the oldest open question; or `cancel`, `start KEY`; else a menu."""
-        waiting = self.waiting_task()
+        waiting = self.questions.meant_by(message)
         if _CANCEL.fullmatch(message.text.strip()):
             await self._cancel_by(message, waiting)
         elif waiting is not None:
-            await self.answer(waiting, message, None)
+            await self.questions.answer(waiting, message, None)
         elif (quest := wanted_quest(message.text, load_quests())) is not None:
             async with self.event_log.change() as change:
                 run_id = derived_id("run", message.id)

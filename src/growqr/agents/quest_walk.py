@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from growqr.agents import quest_runs, tasks
 from growqr.agents.job import TaskFailed, TaskJob
 from growqr.agents.quest_runs import Run
+from growqr.agents.questions import Asking
 from growqr.agents.quests.schema import Delegate, Step
 from growqr.agents.quests.template import render
 from growqr.events import TaskResult, TaskStatus
@@ -60,9 +61,8 @@ class QuestWalk:
     async def _do(self, number: int, step: Step) -> list[Change]:
         """Do one step and return the files that it makes."""
         if step.ask is not None and step.name is not None:
-            answer = await self._job.ask_message(
-                render(step.ask, self._values), key=str(number), in_reply_to=self._take_owed()
-            )
+            question = Asking(render(step.ask, self._values), in_reply_to=self._take_owed())
+            answer = await self._job.ask_message(question, key=str(number))
             self._answered(step.name, answer.text, answer.id)
         elif step.say is not None:
             await self._say(render(step.say, self._values), str(number))

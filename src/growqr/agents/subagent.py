@@ -7,12 +7,14 @@ from typing import Any
 import structlog
 from pyrivet import ActionError, DatabaseError, action
 
-from growqr.agents import journal, messages, tasks
+from growqr.agents import awaited, journal, messages, tasks
+from growqr.agents.awaited import Awaited
 from growqr.agents.base import AgentActor
 from growqr.agents.eventlog import Change
 from growqr.agents.forward import Forwarder
 from growqr.agents.job import Slot, TaskFailed, TaskJob
 from growqr.agents.outbox import Letter
+from growqr.agents.questions import Questions
 from growqr.agents.restore import restore_sub_agent
 from growqr.agents.services import AgentServices
 from growqr.agents.snapshot import Snapshot
@@ -29,14 +31,12 @@ CREATE TABLE IF NOT EXISTS tasks (
     json TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS tasks_by_status ON tasks (status, position);
-CREATE TABLE IF NOT EXISTS delegated (id TEXT PRIMARY KEY, json TEXT);
 """
 
 MAX_UNFINISHED = 100
 """Tasks that may wait at one agent."""
 
 STOPPED = "The agent is stopped."
-_ASKING = "asking"
 
 log = structlog.get_logger(__name__)
 
@@ -48,18 +48,20 @@ class SubAgent(AgentActor):
     its journal. A task that waits (for the user, for another agent) gives up its place.
     """
 
-    schema = AgentActor.schema + SCHEMA + journal.SCHEMA
+    schema = AgentActor.schema + SCHEMA + awaited.SCHEMA + journal.SCHEMA
     max_running = 1
+    waits_in_place = False
+    """Whether a task that waits for the user keeps its place, so that no other one begins."""
 
     def __init__(self, services: AgentServices) -> None:
         super().__init__(services)
         self.tasks: dict[str, Task] = {}
         """Unfinished tasks by id, oldest first."""
-        self._asking: dict[str, str] = {}
+        self.questions = Questions(self)
+        self.awaited = Awaited(self)
         self._jobs: dict[str, TaskJob] = {}
         self._runs: dict[str, asyncio.Task[Any]] = {}
         self._interrupted: set[str] = set()
-        self._delegated: dict[str, asyncio.Future[Task]] = {}
         self._places = asyncio.Semaphore(self.max_running)
         self._forwarder: Forwarder | None = None
 
@@ -81,8 +83,7 @@ class SubAgent(AgentActor):
         )
         loaded = [Task.model_validate_json(row["json"]) for row in rows]
         self.tasks = {task.id: task for task in loaded}
-        keys = await self.db.query("SELECT owner, text FROM journal WHERE key = ?", _ASKING)
-        self._asking = {row["owner"]: row["text"].strip('"') for row in keys}
+        await self.questions.load()
         if self.running:
             self.status = "working" if self.busy() else "idle"
 
@@ -106,6 +107,11 @@ class SubAgent(AgentActor):
         )
         return working or super().busy(without)
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a task has begun and not ended, also one that waits."""
+        return bool(self._jobs)
+
     async def running_changed(self) -> None:
         for task in list(self.tasks.values()):
             if not self.running and task.status != "paused":
@@ -117,44 +123,15 @@ class SubAgent(AgentActor):
     # Messages
 
     async def on_message(self, message: ChannelMessage) -> None:
-        """Answer the oldest question, if one is open; else make the message a task."""
-        waiting = self.waiting_task()
-        if waiting is not None:
-            await self.answer(waiting, message, f"Thanks. I go on with “{waiting.title}”.")
+        """Answer the question that is meant, or the oldest open one; else it is a new task."""
+        asker = self.questions.meant_by(message)
+        if asker is not None:
+            thanks = f"Thanks. I go on with “{asker.title}”."
+            await self.questions.answer(asker, message, thanks)
             return
         async with self.event_log.change() as change:
             self.add_task(change, self.task_of(message))
             self.mark_handled(change, message.id, busy=True)
-
-    def waiting_task(self) -> Task | None:
-        """Return the task whose question has been open the longest."""
-        waiting = (t for t in self.tasks.values() if t.status == "waiting")
-        return next((t for t in waiting if t.id in self._asking), None)
-
-    async def answer(
-        self, task: Task, message: ChannelMessage, acknowledgement: str | None
-    ) -> None:
-        """Hand a user's message to the task that asked, and end the message's handling.
-
-        Without an acknowledgement the task itself owes the reply (`say(in_reply_to=…)`).
-        """
-        key = self._asking[task.id]
-        async with self.event_log.change() as change:
-            journal.put(change, task.id, key, message.model_dump(mode="json"))
-            change.execute("DELETE FROM journal WHERE owner = ? AND key = ?", task.id, _ASKING)
-            going_on = self.update(change, task.id, status="running", reason=None)
-            tasks.emit(change, "task.resumed", going_on)
-            if acknowledgement is None:
-                self.mark_handled(change, message.id, busy=True)
-            else:
-                self.put_reply(
-                    change,
-                    message.id,
-                    acknowledgement,
-                    metadata={"task_id": task.id},
-                    busy=True,
-                )
-            change.then(lambda: self._answered(task.id, key, message))
 
     async def say_once(
         self,
@@ -245,14 +222,12 @@ class SubAgent(AgentActor):
     @action
     async def task_finished(self, task: Task) -> None:
         """Hear that a task which this agent asked for is finished. Safe to repeat."""
-        await self.db.execute(
-            "INSERT OR REPLACE INTO delegated (id, json) VALUES (?, ?)",
-            task.id,
-            task.model_dump_json(),
-        )
-        waiting = self._delegated.get(task.id)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(task)
+        await self.awaited.finished(task)
+
+    @action
+    async def question_expired(self, task_id: str, question_id: str) -> None:
+        """Close a question whose time is up: the alarm of its deadline. Safe to repeat."""
+        await self.questions.expire(task_id, question_id)
 
     # Tasks: what subclasses and jobs use
 
@@ -291,6 +266,8 @@ class SubAgent(AgentActor):
         """
         if task_id not in self.tasks:
             raise ActionError("conflict", "The task is already finished.")
+        if fields.get("status", "waiting") != "waiting":
+            fields["question"] = None
         task = tasks.moved(self.tasks[task_id], **fields)
         change.execute(
             "UPDATE tasks SET status = ?, json = ? WHERE id = ?",
@@ -304,64 +281,8 @@ class SubAgent(AgentActor):
             change.then(lambda: self.tasks.__setitem__(task_id, task))
         return task
 
-    async def wait_for_answer(self, job: TaskJob, key: str, question: str) -> ChannelMessage:
-        """Let the job's task wait until `answer` is called for it."""
-        job.answer = asyncio.get_running_loop().create_future()
-        try:
-            async with self.event_log.change() as change:
-                given = job.saved(key)
-                if given is not None:
-                    return ChannelMessage.model_validate(given)
-                if job.task.status != "waiting":
-                    task = self.update(change, job.task_id, status="waiting", reason=question)
-                    journal.put(change, task.id, _ASKING, key)
-                    tasks.emit(change, "task.waiting", task)
-                    if not self.busy(without=task.id):
-                        self.note_status(change, "idle")
-                    change.then(lambda: self._asking.__setitem__(task.id, key))
-            job.slot.free()
-            message = await job.answer
-            await job.slot.take()
-            return message
-        finally:
-            job.answer = None
-
-    async def wait_for_task(self, job: TaskJob, request: dict[str, Any]) -> Task:
-        """Ask the Grow Agent for a task of another agent and wait until it is finished."""
-        task_id = str(request["task_id"])
-        rows = await self.db.query("SELECT json FROM delegated WHERE id = ?", task_id)
-        if rows and rows[0]["json"]:
-            return Task.model_validate_json(rows[0]["json"])
-        waiting = self._delegated.setdefault(task_id, asyncio.get_running_loop().create_future())
-        if not rows:
-            async with self.event_log.change() as change:
-                change.execute("INSERT INTO delegated (id) VALUES (?)", task_id)
-                self.outbox.put(change, "grow", self.spec.parent_id or "", "delegate", request)
-        job.slot.free()
-        try:
-            task = await waiting
-        finally:
-            self._delegated.pop(task_id, None)
-        await job.slot.take()
-        return task
-
     async def refused(self, letter: Letter, error: ActionError) -> None:
-        """The Grow Agent refused to delegate: the wait for that task ends with a failed one."""
-        if letter.action != "delegate":
-            return
-        request = letter.args[0]
-        await self.task_finished(
-            Task(
-                id=request["task_id"],
-                actor_id="",
-                agent=request["agent"],
-                title=request["title"],
-                prompt=request["prompt"],
-                status="failed",
-                reason=error.message,
-                requested_by=self.spec.actor_id,
-            )
-        )
+        await self.awaited.refused(letter, error)
 
     # Running
 
@@ -444,7 +365,7 @@ class SubAgent(AgentActor):
             journal.drop(change, task_id)
             if not self.busy(without=task_id):
                 self.note_status(change, "idle")
-            change.then(lambda: self._asking.pop(task_id, None))
+            change.then(lambda: self.questions.forget(task_id))
             if task.status == "cancelled":
                 change.then(lambda: self._interrupt(task_id))
         return task
@@ -461,10 +382,11 @@ class SubAgent(AgentActor):
             self._interrupted.add(task_id)
             run.cancel()
 
-    def _answered(self, task_id: str, key: str, message: ChannelMessage) -> None:
-        self._asking.pop(task_id, None)
-        if job := self._jobs.get(task_id):
-            job.take_answer(key, message)
+    def take_answer(self, task_id: str, message: ChannelMessage | None) -> None:
+        """Hand an answer that is written to the run that waits for it; None: there was none."""
+        job = self._jobs.get(task_id)
+        if job is not None and job.answer is not None and not job.answer.done():
+            job.answer.set_result(message)
 
     async def _logged(self, task_id: str) -> int:
         rows = await self.db.query("SELECT log_bytes FROM tasks WHERE id = ?", task_id)

@@ -39,6 +39,10 @@ def moved(task: Task, **fields: Any) -> Task:
     return task.model_copy(update={"updated_at": now(), **fields})
 
 
+EVENT_ONLY = frozenset({"text", "closed_question"})
+"""What a `task.*` event may carry besides the task."""
+
+
 def emit(change: Change, kind: EventType, task: Task, **extra: Any) -> None:
-    """Add a `task.*` event that carries the whole task."""
+    """Add a `task.*` event that carries the whole task, and of EVENT_ONLY what is given."""
     change.emit(kind, {**task.model_dump(mode="json"), **extra}, task_id=task.id)

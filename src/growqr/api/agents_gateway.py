@@ -56,10 +56,21 @@ class AgentGateway:
     # Every agent
 
     async def post_message(
-        self, actor: ActorRow, *, text: str, message_id: str, idempotency_key: str | None
+        self,
+        actor: ActorRow,
+        *,
+        text: str,
+        message_id: str,
+        idempotency_key: str | None,
+        answers: str | None = None,
     ) -> Json:
         """Return `{message_id, seq}` once the message is durable; a repeat gets the same."""
-        message = {"text": text, "message_id": message_id, "idempotency_key": idempotency_key}
+        message = {
+            "text": text,
+            "message_id": message_id,
+            "idempotency_key": idempotency_key,
+            "answers": answers,
+        }
         return cast("Json", await self._call(actor, "post_message", message, retry=True))
 
     async def stored_events(self, actor: ActorRow, after: int, limit: int) -> list[Json]:

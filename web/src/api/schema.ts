@@ -2397,6 +2397,28 @@ export interface components {
             title: string;
         };
         /**
+         * Question
+         * @description What a task asks its user. The message that asks carries it as `metadata.question`.
+         */
+        Question: {
+            /** Id */
+            id: string;
+            /** Task Id */
+            task_id: string;
+            /** Options */
+            options?: string[];
+            /**
+             * Kind
+             * @default question
+             * @enum {string}
+             */
+            kind: "permission" | "question" | "conflict";
+            /** Expires At */
+            expires_at?: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * RedirectOut
          * @description Send the browser to this address.
          */
@@ -2620,6 +2642,7 @@ export interface components {
             status: "queued" | "running" | "paused" | "waiting" | "completed" | "failed" | "cancelled";
             /** Reason */
             reason?: string | null;
+            question?: components["schemas"]["Question"] | null;
             /**
              * Progress
              * @default 0
@@ -2826,6 +2849,11 @@ export interface components {
         growqr__api__routes__actors__MessageIn: {
             /** Text */
             text: string;
+            /**
+             * Answers
+             * @description Id of the question that this answers (`metadata.question.id`); without it, an agent with an open question takes the text as the answer to its oldest one.
+             */
+            answers?: string | null;
         };
         /**
          * Problem

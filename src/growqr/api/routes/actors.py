@@ -104,6 +104,12 @@ class MessageIn(BaseModel):
     )
 
     text: str
+    answers: str | None = Field(
+        None,
+        max_length=64,
+        description="Id of the question that this answers (`metadata.question.id`); without it, "
+        "an agent with an open question takes the text as the answer to its oldest one.",
+    )
 
 
 class MessagePosted(BaseModel):
@@ -177,7 +183,11 @@ async def post_message(
     message_id = new_id("msg")
     async with one_message(services, actor) as spent:
         posted = await services.agents.post_message(
-            actor, text=body.text, message_id=message_id, idempotency_key=idempotency_key
+            actor,
+            text=body.text,
+            message_id=message_id,
+            idempotency_key=idempotency_key,
+            answers=body.answers,
         )
         spent.is_new = posted["message_id"] == message_id
     if datetime.now(UTC) - actor.last_activity_at > _ACTIVITY_STEP:
