@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import httpx
@@ -194,6 +195,17 @@ async def test_missing_actor_is_not_made_by_get(client: Client, key: list[str]) 
 
 async def test_connection_parameters_reach_the_actor(desk: ActorHandle) -> None:
     assert await desk.call("seen_params") == {"token": "right, (with) specials: é"}
+
+
+async def test_parameters_are_asked_anew_at_each_connection(stage: Stage, key: list[str]) -> None:
+    await stage.work(desk=Desk)
+    numbers = count(1)
+    other = await stage.client(conn_params=lambda: {"number": next(numbers)})
+    desk = other.get_or_create("desk", key)
+    assert await desk.call("seen_params") == {"number": 1}
+    assert await desk.call("seen_params") == {"number": 1}
+    await other.aclose()
+    assert await desk.call("seen_params") == {"number": 2}
 
 
 @pytest.mark.parametrize(

@@ -49,16 +49,14 @@ class Link:
     def __init__(
         self,
         url: str,
-        params: Mapping[str, Any],
+        params: Callable[[], Mapping[str, Any]],
         *,
         creates: bool,
         idle: timedelta,
         on_closed: Callable[[], object],
     ) -> None:
         self._url = url
-        self._protocols = [Subprotocol("rivet"), Subprotocol(_wire.ENCODING)]
-        if params:
-            self._protocols.append(Subprotocol(_wire.quote_params(params)))
+        self._params = params
         self._creates = creates
         self._idle = idle
         self._on_closed = on_closed
@@ -73,6 +71,13 @@ class Link:
         self._idle_since = 0.0
         self._last_error = "no connection yet"
         self._actor_id = ""
+
+    @property
+    def _protocols(self) -> list[Subprotocol]:
+        protocols = [Subprotocol("rivet"), Subprotocol(_wire.ENCODING)]
+        if params := self._params():
+            protocols.append(Subprotocol(_wire.quote_params(params)))
+        return protocols
 
     @property
     def closed(self) -> bool:

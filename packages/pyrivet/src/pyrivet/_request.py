@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -44,12 +44,16 @@ class _NotRun(Exception):
 class Requests:
     """Sends requests over connections that are kept for the next ones."""
 
-    def __init__(self, endpoint: str, params: Mapping[str, Any]) -> None:
+    def __init__(self, endpoint: str, params: Callable[[], Mapping[str, Any]]) -> None:
         self._endpoint = endpoint
-        self._headers = {"x-rivet-encoding": "json"}
-        if params:
-            self._headers["x-rivet-conn-params"] = json.dumps(dict(params))
+        self._params = params
         self._http: httpx.AsyncClient | None = None
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"x-rivet-encoding": "json"}
+        if params := self._params():
+            headers["x-rivet-conn-params"] = json.dumps(dict(params))
+        return headers
 
     async def post(self, url: str, content: str, *, seconds: float, retry: bool = False) -> Any:
         """Post JSON to an actor's `/action` or `/queue` and return what it answered.
@@ -88,7 +92,7 @@ class Requests:
         """Send plain HTTP and yield the answer once it begins; see `ActorHandle.stream`."""
         deadline = asyncio.get_running_loop().time() + seconds
         request = self._client().build_request(
-            method, url, headers={**self._headers, **headers}, content=content, timeout=None
+            method, url, headers={**self._headers(), **headers}, content=content, timeout=None
         )
         backoff = Backoff(0.02, 1.0)
         while True:
@@ -120,7 +124,7 @@ class Requests:
         timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
         http = self._client()
         try:
-            answer = await http.post(url, content=content, headers=self._headers, timeout=timeout)
+            answer = await http.post(url, content=content, headers=self._headers(), timeout=timeout)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _NotRun(repr(error)) from error
         except httpx.TransportError as error:

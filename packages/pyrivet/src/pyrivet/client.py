@@ -23,6 +23,8 @@ from pyrivet.errors import DeadlineExceeded
 P = ParamSpec("P")
 T = TypeVar("T")
 
+ConnParams = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+
 _CALL_TIMEOUT = timedelta(seconds=60)
 _QUEUE_SIZE = 1_000
 # An actor itself says when the wait for a message is over.
@@ -36,7 +38,8 @@ class Client:
         endpoint: the engine, such as `http://127.0.0.1:6420`.
         namespace: where the actors live.
         pool: of the workers that run them.
-        conn_params: reaches `Actor.authorize` and `Connection.params`; must fit in JSON.
+        conn_params: reaches `Actor.authorize` and `Connection.params`; must fit in JSON. A
+            function is asked anew for each connection and request: for short-lived credentials.
         token: the engine's admin token, only needed for `ActorHandle.destroy`.
         idle: a WebSocket without calls and subscribers is closed after this long, so that its
             actor may sleep.
@@ -48,12 +51,13 @@ class Client:
         *,
         namespace: str = "default",
         pool: str = "default",
-        conn_params: Mapping[str, Any] | None = None,
+        conn_params: ConnParams | None = None,
         token: str | None = None,
         idle: timedelta = timedelta(seconds=60),
     ) -> None:
         self._gateway = Gateway(endpoint.rstrip("/"), namespace, pool)
-        self._conn_params = dict(conn_params or {})
+        given = conn_params or {}
+        self._conn_params = given if callable(given) else lambda: given
         self._requests = Requests(self._gateway.endpoint, self._conn_params)
         self._token = token
         self._idle = idle

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
@@ -15,7 +15,7 @@ from pyrivet._host import Host
 from pyrivet._management import http_client
 from pyrivet._takeover import release_actors
 from pyrivet.actor import Actor
-from pyrivet.client import Client
+from pyrivet.client import Client, ConnParams
 from pyrivet.errors import WorkerError
 
 log = logging.getLogger("pyrivet")
@@ -49,7 +49,7 @@ class Worker:
         pool: str = "default",
         token: str | None = None,
         version: int = 1,
-        conn_params: Mapping[str, Any] | None = None,
+        conn_params: ConnParams | None = None,
         takeover: str | None = None,
         connect_timeout: timedelta = timedelta(seconds=30),
         drain_timeout: timedelta = timedelta(seconds=20),
