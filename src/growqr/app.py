@@ -131,14 +131,14 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     commits = CommitService(forge, settings.git)
     memory = Memory(forge, commits, data / "cache" / "memory")
     repos = RepoService(db, forge, commits, settings)
-    internal_token = own_secret(secrets, "internal-token")
+    tokens = TokenService.open(secrets, timedelta(minutes=settings.identity.access_minutes))
     endpoint, engine_token = await _engine(settings, data, stack)
 
     client = Client(
         endpoint,
         namespace=settings.rivet.namespace,
         pool=settings.rivet.pool,
-        conn_params={"token": internal_token},
+        conn_params=lambda: {"token": tokens.for_agents(role)},
         token=engine_token,
     )
     stack.push_async_callback(client.aclose)
@@ -158,13 +158,12 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
             workspaces=workspaces,
             model=build_model(settings.model),
             client=client,
-            internal_token=internal_token,
+            tokens=tokens,
         )
         await _work(settings, role, endpoint, engine_token, agents, stack)
         if role == "worker":
             return Starlette(routes=[Route("/healthz", _healthy)])
 
-    tokens = TokenService.open(secrets, timedelta(minutes=settings.identity.access_minutes))
     git_tokens = GitTokens(db)
     gateway_to_agents = AgentGateway(client)
     events = EventHub(gateway_to_agents, per_user=settings.limits.sse_per_user)

@@ -23,7 +23,7 @@ from growqr.events import TaskResult
 from growqr.git.forge import CommitInfo
 from growqr.settings import Settings
 from tests.agents.scripts import scripted
-from tests.agents.world import TOKEN, open_services
+from tests.agents.world import open_services
 
 STOP_AT = sys.argv[4]
 
@@ -73,7 +73,6 @@ async def main() -> None:
             endpoint,
             {"grow": lambda: GrowAgent(services), "coding": lambda: Stepwise(services)},
             pool=pool,
-            conn_params={"token": TOKEN},
             takeover=sys.argv[5] if len(sys.argv) > 5 else None,
             drain_timeout=timedelta(seconds=1),
         )

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from pyrivet import Client
 
 from growqr.models.offline import offline_model
 from growqr.settings import Settings
-from tests.agents.world import TOKEN, World, add_user, open_services
+from tests.agents.world import World, add_user, open_services
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
@@ -72,9 +71,7 @@ async def registry(folder: Path, endpoint: str) -> AsyncIterator[World]:
         settings = Settings(data_dir=folder)
         services = await open_services(stack, settings, endpoint, pool, offline_model())
         user_id, ids, repo = await add_user(services, ["grow", "coding"])
-        client = Client(endpoint, pool=pool, conn_params={"token": TOKEN})
-        stack.push_async_callback(client.aclose)
-        yield World(services, client, endpoint, pool, user_id, ids, repo)
+        yield World(services, services.client, endpoint, pool, user_id, ids, repo)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from pyrivet import ActionError
 
+from growqr.identity.principal import Principal
 from tests.agents.world import world
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
@@ -77,7 +78,11 @@ async def test_the_largest_message_fits(tmp_path: Path, engine: str) -> None:
 
 async def test_strangers_are_refused(tmp_path: Path, engine: str) -> None:
     async with world(tmp_path, engine) as home:
-        for params in ({}, {"token": "guess"}):
+        person = home.services.tokens.issue(Principal(home.user_id, "ada@example.org", "Ada"))
+        service = home.services.tokens.for_service(
+            user_id=home.user_id, actor_id=home.ids["grow"], audience="scores", scope="scores:read"
+        )
+        for params in ({}, *({"token": text} for text in ("guess", person.text, service))):
             async with home.stranger(params) as client:
                 grow = client.get_or_create("grow", [home.ids["grow"]])
                 with pytest.raises(ActionError) as refused:

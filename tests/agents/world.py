@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,11 +25,11 @@ from growqr.git.commits import CommitService
 from growqr.git.embedded import EmbeddedForge
 from growqr.git.forge import RepoRef
 from growqr.git.repos import RepoService, ref_of
+from growqr.identity.tokens import TokenService
 from growqr.models.offline import offline_model
 from growqr.opencode.workspaces import Workspaces
 from growqr.settings import Settings
 
-TOKEN = "internal"
 ActorMakers = Mapping[str, Callable[[AgentServices], Actor]]
 
 
@@ -160,11 +161,8 @@ async def world(
         services = await open_services(stack, settings, endpoint, pool, model or offline_model())
         user_id, ids, repo = await add_user(services, list(actors))
         makers = {name: _maker(make, services) for name, make in actors.items()}
-        params = {"token": TOKEN}
-        await stack.enter_async_context(Worker(endpoint, makers, pool=pool, conn_params=params))
-        client = Client(endpoint, pool=pool, conn_params=params)
-        stack.push_async_callback(client.aclose)
-        yield World(services, client, endpoint, pool, user_id, ids, repo)
+        await stack.enter_async_context(Worker(endpoint, makers, pool=pool))
+        yield World(services, services.client, endpoint, pool, user_id, ids, repo)
 
 
 async def open_services(
@@ -177,7 +175,8 @@ async def open_services(
     forge = EmbeddedForge(settings.data_dir / "git", settings.git)
     stack.callback(forge.close)
     commits = CommitService(forge, settings.git)
-    client = Client(endpoint, pool=pool, conn_params={"token": TOKEN})
+    tokens = TokenService.open(settings.data_dir / "secrets", timedelta(hours=1))
+    client = Client(endpoint, pool=pool, conn_params=lambda: {"token": tokens.for_agents("test")})
     stack.push_async_callback(client.aclose)
     return AgentServices(
         settings=settings,
@@ -189,7 +188,7 @@ async def open_services(
         workspaces=cast("Workspaces", None),  # these agents run no OpenCode
         model=model,
         client=client,
-        internal_token=TOKEN,
+        tokens=tokens,
     )
 
 

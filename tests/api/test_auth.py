@@ -2,10 +2,38 @@ import json
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
+from growqr.api.services import Services
+from growqr.identity.principal import Principal
 from tests.api.conftest import PASSWORD, Person
 
 pytestmark = pytest.mark.anyio
+
+
+async def test_anybody_can_read_the_public_keys(
+    anyone: httpx.AsyncClient, ada: Person, services: Services
+) -> None:
+    answer = await anyone.get("/.well-known/jwks.json")
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    keys = KeySet.import_key_set(answer.json())
+    token = services.tokens.issue(Principal(ada.user_id, "ada@example.org", "Ada")).text
+    assert jwt.decode(token, keys, algorithms=["Ed25519"]).claims["sub"] == ada.user_id
+    assert '"d"' not in answer.text
+
+
+async def test_tokens_of_our_parts_open_nothing(
+    anyone: httpx.AsyncClient, ada: Person, services: Services
+) -> None:
+    tokens = services.tokens
+    for token in (
+        tokens.for_agents("api"),
+        tokens.for_service(user_id=ada.user_id, actor_id="act_1", audience="x", scope="x:y"),
+    ):
+        answer = await anyone.get("/auth/me", headers={"authorization": f"Bearer {token}"})
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid")
+
 
 ADA = {"email": "ada@example.org", "password": PASSWORD, "name": " Ada "}
 

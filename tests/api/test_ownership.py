@@ -22,6 +22,7 @@ PUBLIC = {
     "get_readiness",
     "get_metrics",
     "get_config",
+    "get_key_set",
 }
 SHARED_PARAMETERS = {"key"}
 """Path parameters that name what belongs to nobody."""

@@ -138,6 +138,24 @@ async def test_expired_unknown_and_logged_out_tokens_are_refused(
             await accounts.refresh(token)
 
 
+async def test_logging_out_everywhere_ends_every_login(accounts: Accounts) -> None:
+    here, there = await register(accounts), await log_in(accounts, "ada@example.org")
+    stranger = await register(accounts, "bob@example.org")
+    await accounts.logout(here.refresh_token, everywhere=True)
+    for login in (here, there):
+        with pytest.raises(RefreshRefused):
+            await accounts.refresh(login.refresh_token)
+    assert (await accounts.refresh(stranger.refresh_token)).user == stranger.user
+
+
+async def test_a_token_that_was_revoked_ends_no_other_login(accounts: Accounts) -> None:
+    copied = await register(accounts)
+    await accounts.logout(copied.refresh_token)
+    there = await log_in(accounts, "ada@example.org")
+    await accounts.logout(copied.refresh_token, everywhere=True)
+    assert (await accounts.refresh(there.refresh_token)).user == there.user
+
+
 async def test_the_same_password_typed_differently_matches(passwords: Passwords) -> None:
     stored = await passwords.hash("Zürich am See")
     assert await passwords.matches(stored, "Zu\u0308rich am See")

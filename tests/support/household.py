@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,13 @@ from growqr.git.commits import CommitService
 from growqr.git.embedded import EmbeddedForge
 from growqr.git.forge import RepoRef
 from growqr.git.repos import RepoService, ref_of
+from growqr.identity.tokens import TokenService
 from growqr.ids import new_id
 from growqr.models.gateway import ModelGateway
 from growqr.models.provider import build_model
 from growqr.opencode import Workspaces
 from growqr.settings import ModelSettings, Settings
 
-TOKEN = "internal-token-of-a-test"
 Json = dict[str, Any]
 
 
@@ -55,7 +56,12 @@ class Household:
         self._stack.push_async_callback(gateway.aclose)
         workspaces = Workspaces(self.settings, gateway)
         self._stack.push_async_callback(workspaces.aclose)
-        self.client = Client(self.endpoint, pool=self.pool, conn_params={"token": TOKEN})
+        tokens = TokenService.open(data / "secrets", timedelta(hours=1))
+        self.client = Client(
+            self.endpoint,
+            pool=self.pool,
+            conn_params=lambda: {"token": tokens.for_agents("test")},
+        )
         self._stack.push_async_callback(self.client.aclose)
         services = AgentServices(
             settings=self.settings,
@@ -67,17 +73,12 @@ class Household:
             workspaces=workspaces,
             model=self.model or build_model(self.settings.model),
             client=self.client,
-            internal_token=TOKEN,
+            tokens=tokens,
         )
         if not self.actor_ids:
             await self._register()
         await self._stack.enter_async_context(
-            Worker(
-                self.endpoint,
-                actor_factories(services),
-                pool=self.pool,
-                conn_params={"token": TOKEN},
-            )
+            Worker(self.endpoint, actor_factories(services), pool=self.pool)
         )
 
     async def stop(self) -> None:

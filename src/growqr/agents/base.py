@@ -1,7 +1,6 @@
 """What all agents are: actors with a channel, a numbered event log and an outbox."""
 
 import asyncio
-import hmac
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from growqr.agents.services import AgentServices
 from growqr.agents.spec import AgentSpec, load_spec
 from growqr.errors import GrowError
 from growqr.events import ChannelMessage, Event
+from growqr.identity.tokens import TokenInvalid
 from growqr.ids import derived_id, new_id
 
 AgentStatus = Literal["idle", "working", "stopped"]
@@ -63,9 +63,11 @@ class AgentActor(Actor):
     # Life
 
     async def authorize(self, params: Mapping[str, Any]) -> None:
-        token = str(params.get("token", ""))
-        if not hmac.compare_digest(token.encode(), self.services.internal_token.encode()):
-            raise ActionError("unauthorized", "This agent takes calls from the platform only.")
+        try:
+            self.services.tokens.check_caller(str(params.get("token", "")))
+        except TokenInvalid:
+            message = "This agent takes calls from the platform only."
+            raise ActionError("unauthorized", message) from None
 
     async def on_start(self) -> None:
         async with self.services.db.session() as session:

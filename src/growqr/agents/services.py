@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from growqr.git.commits import CommitService
     from growqr.git.forge import Forge
     from growqr.git.repos import RepoService
+    from growqr.identity.tokens import TokenService
     from growqr.opencode.workspaces import Workspaces
     from growqr.settings import Settings
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 class AgentServices:
     """The long-lived objects of a worker process, shared by all its actors.
 
-    The composition root opens and closes them. `client` sends `internal_token` with each
-    connection; an agent refuses callers that don't have it.
+    The composition root opens and closes them. `client` sends a token of `tokens` with each
+    connection; an agent refuses callers that have none.
     """
 
     settings: Settings
@@ -35,4 +36,4 @@ class AgentServices:
     workspaces: Workspaces
     model: Model
     client: Client
-    internal_token: str
+    tokens: TokenService

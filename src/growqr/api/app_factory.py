@@ -20,6 +20,7 @@ from growqr.api.routes import (
     channels,
     git,
     health,
+    keys,
     memory,
     opencode,
     quests,
@@ -70,6 +71,7 @@ def create_api(
         git,
         billing,
         health,
+        keys,
     ):
         app.include_router(part.router)
     app.get("/docs", include_in_schema=False)(_reference)

@@ -137,12 +137,21 @@ class Accounts:
                 await queries.revoke_family(session, token.family_id, now)
         raise RefreshRefused("Please log in again.")
 
-    async def logout(self, refresh_token: str) -> None:
-        """Revoke the login that this token belongs to; an unknown token is no error."""
+    async def logout(self, refresh_token: str, *, everywhere: bool = False) -> None:
+        """Revoke the login that this token belongs to, or all of its user's.
+
+        A token that is unknown is no error; one that was revoked ends nothing else.
+        """
         async with self._db.session() as session:
             found = await queries.find_refresh_token(session, _hash(refresh_token))
-            if found is not None:
-                await queries.revoke_family(session, found[0].family_id, datetime.now(UTC))
+            if found is None:
+                return
+            token, user = found
+            now = datetime.now(UTC)
+            if everywhere and token.revoked_at is None and token.expires_at > now:
+                await queries.revoke_all(session, user.id, now)
+            else:
+                await queries.revoke_family(session, token.family_id, now)
 
     async def change_password(self, user_id: str, *, current: str, new: str, address: str) -> Login:
         """Set a new password and end every other login; returns a new one.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -81,6 +82,28 @@ def register(app: typer.Typer, settings: Callable[[], Settings]) -> None:
                 )
         if not all(repo.good for repo in checked):
             raise typer.Exit(1)
+
+    keys = typer.Typer(no_args_is_help=True, help="The keys that sign our tokens.")
+    app.add_typer(keys, name="keys")
+
+    @keys.command()
+    def rotate(
+        revoke: Annotated[
+            bool, typer.Option(help="A key got out: refuse at once what it has signed.")
+        ] = False,
+    ) -> None:
+        """Sign with a new key. The platform may be running and uses it from its next token on."""
+        from growqr.identity.tokens import TokenService
+
+        held = settings()
+        lifetime = timedelta(minutes=held.identity.access_minutes)
+        tokens = TokenService.open(held.data_dir.resolve() / "secrets", lifetime)
+        typer.echo(f"New tokens are signed with {tokens.rotate(revoke=revoke)}.")
+        typer.echo(
+            "Older tokens are refused from now on; people's apps renew theirs by themselves."
+            if revoke
+            else "Older tokens stay good to their ends."
+        )
 
 
 async def _restore(

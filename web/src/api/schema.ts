@@ -75,7 +75,7 @@ export interface paths {
         put?: never;
         /**
          * Logout
-         * @description Make the refresh tokens of this login useless.
+         * @description Make the refresh tokens of this login, or of all, useless.
          */
         post: operations["logout"];
         delete?: never;
@@ -1424,6 +1424,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Key Set
+         * @description The keys of this installation. Read them again when a token names one you don't know.
+         */
+        get: operations["get_key_set"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1894,6 +1914,16 @@ export interface components {
             score: number;
         };
         /**
+         * KeySetOut
+         * @description A JSON Web Key Set (RFC 7517); the first key signs, the others only verify still.
+         */
+        KeySetOut: {
+            /** Keys */
+            keys: {
+                [key: string]: unknown;
+            }[];
+        };
+        /**
          * LogLineOut
          * @description One line that the server or the platform wrote.
          */
@@ -1939,6 +1969,20 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+        };
+        /**
+         * LogoutIn
+         * @description A refresh token of the login that ends.
+         */
+        LogoutIn: {
+            /** Refresh Token */
+            refresh_token: string;
+            /**
+             * Everywhere
+             * @description End all of the user's other logins, too.
+             * @default false
+             */
+            everywhere: boolean;
         };
         /**
          * MemoryContentOut
@@ -3195,7 +3239,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RefreshIn"];
+                "application/json": components["schemas"]["LogoutIn"];
             };
         };
         responses: {
@@ -8873,6 +8917,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ConfigOut"];
+                };
+            };
+            /** @description A part does not answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_key_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeySetOut"];
                 };
             };
             /** @description A part does not answer now; try again */

@@ -88,6 +88,12 @@ class RefreshIn(BaseModel):
     refresh_token: _RefreshToken
 
 
+class LogoutIn(RefreshIn):
+    """A refresh token of the login that ends."""
+
+    everywhere: bool = Field(False, description="End all of the user's other logins, too.")
+
+
 class PasswordIn(BaseModel):
     """The password now, and the one from now on."""
 
@@ -136,9 +142,9 @@ async def refresh(body: RefreshIn, services: LocalServices) -> LoginOut:
 
 
 @router.post("/logout", status_code=204)
-async def logout(body: RefreshIn, services: LocalServices) -> Response:
-    """Make the refresh tokens of this login useless."""
-    await services.accounts.logout(body.refresh_token)
+async def logout(body: LogoutIn, services: LocalServices) -> Response:
+    """Make the refresh tokens of this login, or of all, useless."""
+    await services.accounts.logout(body.refresh_token, everywhere=body.everywhere)
     return Response(status_code=204)
 
 
