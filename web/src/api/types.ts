@@ -15,6 +15,8 @@ export type ChannelMessage = Schemas['ChannelMessage'] & {
 };
 export type Role = ChannelMessage['role'];
 export type Task = Schemas['Task'] & { created_at: string; updated_at: string };
+/** A question as it is sent; `questionIn` reads it. */
+export type WireQuestion = Schemas['Question'];
 export type TaskStatus = NonNullable<Task['status']>;
 export type Quest = Schemas['QuestOut'];
 export type QuestRun = Schemas['QuestRunOut'];

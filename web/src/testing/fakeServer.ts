@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 
-import type { ChannelMessage, Task } from '@/api/types';
+import type { ChannelMessage, Task, WireQuestion } from '@/api/types';
 import type { WireEvent } from '@/lib/live/events';
 
 type Answer = Response | Promise<Response>;
@@ -161,4 +161,10 @@ export function task(more: Partial<Task> = {}): Task {
     updated_at: '2026-05-01T10:00:00Z',
     ...more,
   };
+}
+
+/** A question of `task()`, in the fields of a message or a task. */
+export function question(more: Partial<WireQuestion> = {}): { question: WireQuestion } {
+  const asked: WireQuestion = { id: 'msg_q', task_id: 'tsk_1', kind: 'permission', options: [] };
+  return { question: { ...asked, ...more } };
 }

@@ -1,10 +1,12 @@
 import { Link } from '@tanstack/react-router';
+import { MessageCircleQuestion } from 'lucide-react';
 
 import type { Channel } from '@/api/types';
 import { cx } from '@/components/ui/cx';
 import { StatusDot } from '@/components/ui/StatusDot';
 import { paths } from '@/config/paths';
 import { useLiveState } from '@/lib/live/LiveContext';
+import { openQuestions } from '@/lib/live/questions';
 
 /** The list of channels with what is new in them. */
 export function ChannelNav() {
@@ -23,12 +25,14 @@ export function ChannelNav() {
   );
 }
 
-function ChannelLink({ channel: { name, status, unread } }: { channel: Channel }) {
+function ChannelLink({ channel: { name, actor_id: actorId, status, unread } }: { channel: Channel }) {
+  const asks = useLiveState((state) => openQuestions(state, actorId).length > 0);
+  const news = [asks ? ', asks you something' : '', unread > 0 ? `, ${unread} unread` : ''];
   return (
     <Link
       to={paths.channel}
       params={{ name }}
-      aria-label={`${name}, ${status}${unread > 0 ? `, ${unread} unread` : ''}`}
+      aria-label={`${name}, ${status}${news.join('')}`}
       className={cx(
         'flex h-9 items-center gap-2.5 rounded-lg px-3 transition-colors hover:bg-hover',
         'aria-[current=page]:bg-accent-soft aria-[current=page]:font-medium aria-[current=page]:text-accent-strong',
@@ -39,6 +43,7 @@ function ChannelLink({ channel: { name, status, unread } }: { channel: Channel }
         #
       </span>
       <span className="min-w-0 flex-1 truncate">{name}</span>
+      {asks && <MessageCircleQuestion aria-hidden size={16} className="text-warning" />}
       {unread > 0 && (
         <span className="rounded-full bg-accent px-1.5 text-[11px] leading-[18px] font-semibold text-accent-ink">
           {unread > 99 ? '99+' : unread}

@@ -14,6 +14,7 @@ import { Skeleton } from '@/components/ui/Skeleton';
 import { StatusDot } from '@/components/ui/StatusDot';
 import { limits } from '@/config/limits';
 import { useLive, useLiveState } from '@/lib/live/LiveContext';
+import { openQuestions } from '@/lib/live/questions';
 import { channelByName } from '@/lib/live/selectors';
 
 import { ChannelIntro } from './ChannelIntro';
@@ -55,6 +56,7 @@ function ChannelView({ channel, actions }: { channel: Channel; actions: ReactNod
   const { data: config } = useQuery(configQuery(useApi()));
   const history = useHistory(channel.id);
   useOpenChannel(channel.id);
+  const asked = useLiveState((state) => openQuestions(state, channel.actor_id)[0]);
   const stopped = channel.status === 'stopped' || channel.status === 'suspended';
 
   return (
@@ -107,7 +109,8 @@ function ChannelView({ channel, actions }: { channel: Channel; actions: ReactNod
           channelName={channel.name}
           maxChars={config?.message_chars ?? limits.messageChars}
           blocked={stopped ? 'This agent is stopped.' : undefined}
-          onSend={(text) => void sender.send(channel, text)}
+          hint={asked === undefined ? undefined : 'Answers the oldest open question.'}
+          onSend={(text) => void sender.send(channel, text, { answers: asked })}
         />
       </div>
     </div>

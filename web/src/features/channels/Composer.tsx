@@ -13,10 +13,12 @@ interface Props {
   onSend: (text: string) => void;
   /** Why nothing can be sent now. */
   blocked?: string | undefined;
+  /** What sending means here, where that is not plain. */
+  hint?: string | undefined;
 }
 
 /** Where a message is written: Enter sends, Shift+Enter begins a new line. */
-export function Composer({ channelName, maxChars, onSend, blocked }: Props) {
+export function Composer({ channelName, maxChars, onSend, blocked, hint }: Props) {
   const [text, setText] = useState('');
   const field = useRef<HTMLTextAreaElement>(null);
   const noteId = useId();
@@ -83,7 +85,7 @@ export function Composer({ channelName, maxChars, onSend, blocked }: Props) {
         </Button>
       </div>
       <p id={noteId} className="mt-1.5 min-h-4 px-2 text-xs text-ink-faint">
-        {blocked ?? <Hint left={left} maxChars={maxChars} />}
+        {blocked ?? <Hint left={left} maxChars={maxChars} hint={hint} />}
       </p>
     </form>
   );
@@ -94,11 +96,20 @@ function lengthOf(text: string, maxChars: number): number {
   return text.length > maxChars ? Array.from(text).length : text.length;
 }
 
-function Hint({ left, maxChars }: { left: number; maxChars: number }) {
+function Hint({
+  left,
+  maxChars,
+  hint,
+}: {
+  left: number;
+  maxChars: number;
+  hint: string | undefined;
+}) {
   if (left < 0) {
     return <span className="text-danger">{-left} characters too many; send it in parts.</span>;
   }
   if (left < maxChars * (1 - COUNT_FROM)) return `${left} characters left`;
+  if (hint !== undefined) return hint;
   return (
     <span className="hidden md:inline">
       <kbd className="font-sans font-medium">Enter</kbd> sends,{' '}

@@ -4,6 +4,7 @@ import { useEffect, useMemo, type ReactNode } from 'react';
 import type { Channel } from '@/api/types';
 import { Button } from '@/components/ui/Button';
 import { useLive, useLiveState } from '@/lib/live/LiveContext';
+import type { Pending } from '@/lib/live/state';
 import { awaitsReply, timelineOf, type TimelineItem } from '@/lib/live/selectors';
 
 import { DraftArticle } from './DraftArticle';
@@ -49,7 +50,8 @@ export function MessageList({ channel, before, empty }: Props) {
                 item={item}
                 continued={isContinued(items[index - 1], item)}
                 agent={nameOf(channel.name)}
-                onRetry={(text, id) => void sender.send(channel, text, id)}
+                channel={channel}
+                onRetry={(pending) => void sender.send(channel, pending.text, pending)}
                 onDiscard={(id) => sender.discard(id)}
               />
             ))}
@@ -74,14 +76,15 @@ interface ItemProps {
   item: TimelineItem;
   continued: boolean;
   agent: string;
-  onRetry: (text: string, clientId: string) => void;
+  channel: Channel;
+  onRetry: (pending: Pending) => void;
   onDiscard: (clientId: string) => void;
 }
 
-function Item({ item, continued, agent, onRetry, onDiscard }: ItemProps) {
+function Item({ item, continued, agent, channel, onRetry, onDiscard }: ItemProps) {
   switch (item.kind) {
     case 'message':
-      return <MessageArticle message={item.message} continued={continued} />;
+      return <MessageArticle message={item.message} continued={continued} channel={channel} />;
     case 'draft':
       return item.draft.text === '' ? null : <DraftArticle draft={item.draft} author={agent} />;
     case 'pending':
@@ -89,7 +92,7 @@ function Item({ item, continued, agent, onRetry, onDiscard }: ItemProps) {
         <PendingArticle
           pending={item.pending}
           continued={continued}
-          onRetry={({ text, clientId }) => onRetry(text, clientId)}
+          onRetry={onRetry}
           onDiscard={({ clientId }) => onDiscard(clientId)}
         />
       );

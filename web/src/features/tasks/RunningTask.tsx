@@ -30,7 +30,18 @@ export function RunningTask({ task }: { task: Task }) {
         </Link>
       </div>
       <p className="line-clamp-2 text-sm leading-snug font-medium">{task.title}</p>
-      {task.reason != null && <p className="mt-1 text-[13px] text-ink-soft">{task.reason}</p>}
+      {task.reason != null && (
+        <p className="mt-1 line-clamp-4 text-[13px] text-ink-soft">{task.reason}</p>
+      )}
+      {task.status === 'waiting' && (
+        <Link
+          to={paths.channel}
+          params={{ name: task.agent }}
+          className="mt-1 inline-block text-[13px] font-medium text-accent-strong underline underline-offset-2"
+        >
+          Answer in #{task.agent}
+        </Link>
+      )}
       <div className="mt-2.5 flex items-center gap-1">
         <div className="min-w-0 flex-1">
           <Progress value={task.progress} label={`Progress of ${task.title}`} />

@@ -118,7 +118,7 @@ export function acceptSending(
     text: entry.text,
     in_reply_to: null,
     at: entry.at,
-    metadata: {},
+    metadata: entry.answers === undefined ? {} : { answers: entry.answers },
   };
   return addMessages(next, entry.channelId, [message]);
 }

@@ -17,20 +17,31 @@ export class Sender {
     private readonly backoff: (attempt: number) => number = jitteredBackoff,
   ) {}
 
-  /** Never throws: a failed message stays in the outbox with its reason. */
-  async send(channel: Channel, text: string, clientId: string = newKey()): Promise<void> {
+  /**
+   * Never throws: a failed message stays in the outbox with its reason.
+   *
+   * `answers` is the id of the question that it answers; the `clientId` of a message that
+   * failed sends that one again.
+   */
+  async send(
+    channel: Channel,
+    text: string,
+    { answers, clientId = newKey() }: { answers?: string | undefined; clientId?: string } = {},
+  ): Promise<void> {
     this.store.dispatch({
       type: 'send.started',
       pending: {
         clientId,
         channelId: channel.id,
         text,
+        answers,
         author: this.api.session.get()?.user.name ?? '',
         at: new Date().toISOString(),
       },
     });
     try {
-      const { message_id: messageId, seq } = await this.post(channel, text, clientId);
+      const body = answers === undefined ? { text } : { text, answers };
+      const { message_id: messageId, seq } = await this.post(channel, body, clientId);
       this.store.dispatch({ type: 'send.accepted', clientId, messageId, seq });
     } catch (error) {
       const needsPlan = error instanceof ApiError && error.status === 402;
@@ -47,11 +58,15 @@ export class Sender {
     this.store.dispatch({ type: 'send.discarded', clientId });
   }
 
-  private async post(channel: Channel, text: string, key: string): Promise<MessagePosted> {
+  private async post(
+    channel: Channel,
+    body: { text: string; answers?: string },
+    key: string,
+  ): Promise<MessagePosted> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const path = `/actors/${channel.actor_id}/message`;
-        return await this.api.post<MessagePosted>(path, { text }, { idempotencyKey: key });
+        return await this.api.post<MessagePosted>(path, body, { idempotencyKey: key });
       } catch (error) {
         const again = error instanceof ApiError && error.retryable && attempt < ATTEMPTS;
         if (!again) throw error;

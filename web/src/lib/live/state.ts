@@ -18,6 +18,8 @@ export interface Pending {
   text: string;
   author: string;
   at: string;
+  /** Id of the question that it answers. */
+  answers?: string | undefined;
   /** The channel's last position when sending began. */
   afterSeq: number;
   status: 'sending' | 'failed';
