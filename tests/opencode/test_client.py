@@ -82,3 +82,13 @@ async def test_bad_events_are_passed_over(tmp_path: Path, monkeypatch: pytest.Mo
     ]
     async with answering(tmp_path, http(b"\n".join(lines))) as client, client.events() as events:
         assert [event["type"] async for event in events] == ["first", "last"]
+
+
+async def test_a_closed_client_says_so(tmp_path: Path) -> None:
+    async with answering(tmp_path, http(b"[]")) as client:
+        await client.aclose()
+        with pytest.raises(WorkspaceFailed, match="was stopped"):
+            await client.agents()
+        with pytest.raises(WorkspaceFailed, match="was stopped"):
+            async with client.events():
+                pass

@@ -23,8 +23,10 @@ from growqr.opencode import (
     Workspace,
     WorkspaceEvent,
     WorkspaceFile,
+    upkeep,
 )
 from growqr.opencode.config import rules_in_force
+from growqr.opencode.server import Server
 from growqr.opencode.types import SandboxUnavailable, SessionMissing, WorkspaceFailed
 from growqr.settings import ModelSettings
 from tests.opencode.conftest import BOTH, Running, ask, spec
@@ -124,6 +126,41 @@ async def test_a_killed_server_is_noticed_and_the_next_start_works(running: Runn
         assert re.search("signal 9|killed", failed.reason)
         assert workspace.status.reason == failed.reason
         assert isinstance((await ask(workspace, "run: true", session_id))[-1], Finished)
+
+
+async def test_a_stop_ends_the_turn_however_long_it_takes(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the stop is under way the turn looks for its server, which answers no more."""
+    looked = asyncio.Event()
+    look = Server.ended_within
+
+    async def count(server: Server, seconds: float) -> bool:
+        if seconds != upkeep.SECONDS:
+            looked.set()
+        return await look(server, 0)
+
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        session_id = await workspace.create_session("Test")
+        assert workspace._server is not None
+        sandbox = workspace._server._running
+        kill = sandbox.kill
+
+        async def slowly() -> None:
+            await looked.wait()
+            await kill()
+
+        monkeypatch.setattr(sandbox, "kill", slowly)
+        monkeypatch.setattr(Server, "ended_within", count)
+        last = None
+        async for last in workspace.prompt(session_id, "run: sleep 60"):
+            if isinstance(last, ToolStarted):
+                stopping = asyncio.create_task(workspace.stop("because"))
+        await stopping
+        assert isinstance(last, TurnFailed)
+        assert "because" in last.reason
+        assert state_of(workspace) == "stopped"
 
 
 @BOTH

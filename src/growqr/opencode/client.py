@@ -74,6 +74,7 @@ class OpenCodeClient:
     async def events(self) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
         """Open the event stream; it ends or raises when the server goes away."""
         timeout = httpx.Timeout(30, read=_SILENCE_SECONDS)
+        self._check_open()
         try:
             async with self._http.stream("GET", "/event", timeout=timeout) as response:
                 if response.status_code != httpx.codes.OK:
@@ -83,6 +84,7 @@ class OpenCodeClient:
             raise WorkspaceFailed("The connection to OpenCode broke.") from error
 
     async def _call(self, method: str, path: str, body: Any = None) -> Any:
+        self._check_open()
         try:
             async with self._http.stream(method, path, json=body) as response:
                 content = bytearray()
@@ -102,6 +104,10 @@ class OpenCodeClient:
             return json.loads(content)
         except (ValueError, RecursionError) as error:
             raise ProtocolError("OpenCode's answer is not JSON.") from error
+
+    def _check_open(self) -> None:
+        if self._http.is_closed:  # httpx would raise what nobody here expects
+            raise WorkspaceFailed("OpenCode was stopped.")
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[Mapping[str, Any]]:

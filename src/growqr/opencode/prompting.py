@@ -108,12 +108,8 @@ class Conversation:
             WorkspaceFailed: the server is gone, or does not take the connection back.
         """
         for attempt in range(_RECONNECTS):
-            try:
-                async with asyncio.timeout(_RECONNECT_SECONDS * (attempt + 1)):
-                    await self._server.ended.wait()
+            if await self._server.ended_within(_RECONNECT_SECONDS * (attempt + 1)):
                 raise WorkspaceFailed(self._server.reason)
-            except TimeoutError:
-                pass  # it lives
             try:
                 await stream.open()
                 stored = await self._client.messages(self._session_id, limit=200)
@@ -121,7 +117,7 @@ class Conversation:
             except WorkspaceFailed:
                 continue
         await self._server.stop(_LOST)  # the next start gets a fresh one
-        raise WorkspaceFailed(_LOST)
+        raise WorkspaceFailed(self._server.reason)
 
     def _too_long(self) -> TurnFailed:
         if self._aborting:

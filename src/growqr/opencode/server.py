@@ -1,7 +1,6 @@
 """One running OpenCode server: started, checked, watched, ended."""
 
 import asyncio
-import contextlib
 import secrets
 import signal
 from pathlib import Path
@@ -17,6 +16,7 @@ from growqr.settings import SandboxSettings
 
 _START_SECONDS = 60
 _LINE_BYTES = 8192
+_LAST_WORDS_SECONDS = 2
 
 
 class Server:
@@ -95,12 +95,17 @@ class Server:
         return await self._running.memory_bytes()
 
     async def ended_within(self, seconds: float) -> bool:
-        """Wait for the end, but not longer; tells whether it came."""
+        """Wait for the end, at most so long, or until a stop under way is over.
+
+        Tells whether the server is gone.
+        """
         try:
             async with asyncio.timeout(seconds):
                 await self.ended.wait()
         except TimeoutError:
-            return False
+            if not self._ending:
+                return False
+            await self.ended.wait()  # sandboxes end in bounded time
         return True
 
     async def stop(self, reason: str = "The workspace was stopped.") -> None:
@@ -124,9 +129,13 @@ class Server:
             raise WorkspaceFailed("OpenCode does not follow the permissions it was given.")
 
     async def _watch(self) -> None:
-        with contextlib.suppress(OSError):
-            await self._read_output()
+        reading = asyncio.create_task(self._read_output(), name="opencode-output")
         code = await self._running.wait()
+        # its last words say why it ended, but the end must not wait for them: what passes
+        # the output on, such as a container engine, may never close it
+        await asyncio.wait([reading], timeout=_LAST_WORDS_SECONDS)
+        reading.cancel()
+        await asyncio.wait([reading])
         self.reason = self._ending or _how_it_ended(code, self._last_line)
         self.ended.set()
 
