@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from growqr.agents.backing import BackingServices
 from growqr.agents.factories import actor_factories
 from growqr.agents.memory import Memory
 from growqr.agents.services import AgentServices
@@ -148,6 +149,8 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
         stack.push_async_callback(gateway.aclose)
         workspaces = Workspaces(settings, gateway)
         stack.push_async_callback(workspaces.aclose)
+        backing = BackingServices(settings.services, tokens)
+        stack.push_async_callback(backing.aclose)
         agents = AgentServices(
             settings=settings,
             db=db,
@@ -159,6 +162,7 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
             model=build_model(settings.model),
             client=client,
             tokens=tokens,
+            backing=backing,
         )
         await _work(settings, role, endpoint, engine_token, agents, stack)
         if role == "worker":

@@ -4,6 +4,7 @@ Groups nest with two underscores: `GROWQR_MODEL__PROVIDER=anthropic`. The defaul
 everything on one machine without an account or a key.
 """
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -195,6 +196,50 @@ class ModelSettings(BaseModel):
         return self
 
 
+class ServiceOperation(BaseModel):
+    """One thing that a backing service does; nothing else of it can be called."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    path: str = Field(pattern=r"^(/([A-Za-z0-9._~-]+|\{[a-z][a-z0-9_]*\}))+$")
+    """Below the service's address; `{name}` stands for one argument, without slashes."""
+    description: str = ""
+    """What it does and which arguments it takes; the model reads it."""
+
+    @property
+    def path_arguments(self) -> list[str]:
+        """The names in `path`."""
+        return re.findall(r"\{(\w+)\}", self.path)
+
+
+class BackingService(BaseModel):
+    """A program of the operator's that agents may call, and the bounds of a call."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
+    url: str = Field(pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")
+    """Where it is; no other host is ever asked, whatever it answers."""
+    description: str = ""
+    audience: str = Field("", max_length=200)
+    """Whom our tokens for it name; empty: its name."""
+    operations: tuple[ServiceOperation, ...] = Field(min_length=1)
+    timeout_seconds: float = Field(10, gt=0, le=300)
+    """For one try, from connecting to the last byte."""
+    max_request_bytes: int = Field(64 * 1024, ge=0)
+    max_response_bytes: int = Field(256 * 1024, ge=0)
+
+    @model_validator(mode="after")
+    def _complete(self) -> "BackingService":
+        if len({operation.name for operation in self.operations}) < len(self.operations):
+            raise ValueError(f"GROWQR_SERVICES: two operations of `{self.name}` have one name")
+        if self.audience.split(":")[0] == "growqr":
+            raise ValueError("GROWQR_SERVICES: the audience `growqr` is for our own tokens")
+        return self
+
+
 class Limits(BaseModel):
     """Sizes and counts that bound what one request or one user can ask for."""
 
@@ -229,6 +274,14 @@ class Settings(BaseSettings):
     billing: BillingSettings = Field(default_factory=BillingSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
     limits: Limits = Field(default_factory=Limits)
+    services: tuple[BackingService, ...] = ()
+    """Programs that the service agent may call; with none, nobody has that agent."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Settings":
+        if len({service.name for service in self.services}) < len(self.services):
+            raise ValueError("GROWQR_SERVICES: two services have the same `name`")
+        return self
 
     @property
     def base_url(self) -> str:

@@ -34,7 +34,7 @@ class Platform:
     def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.url = ""
-        self._environment = dict(environment or {})
+        self.environment = dict(environment or {})
         self._process: subprocess.Popen[str] | None = None
         self._printed: list[str] = []
         self._reader: threading.Thread | None = None
@@ -53,7 +53,7 @@ class Platform:
     def start(self, seconds: float = 60) -> None:
         """Start and wait until it answers; raises PlatformFailed after `seconds`."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("GROWQR_")}
-        given = {"GROWQR_DATA_DIR": str(self.data_dir), "GROWQR_PORT": "0"} | self._environment
+        given = {"GROWQR_DATA_DIR": str(self.data_dir), "GROWQR_PORT": "0"} | self.environment
         self.url = ""
         self._ready.clear()
         self._printed.clear()

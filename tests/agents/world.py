@@ -12,6 +12,7 @@ from typing import Any, cast
 from pydantic_ai.models import Model
 from pyrivet import Actor, ActorHandle, Client, EventsLost, Worker
 
+from growqr.agents.backing import BackingServices
 from growqr.agents.grow import GrowAgent
 from growqr.agents.job import TaskFailed, TaskJob, Unanswered
 from growqr.agents.memory import Memory
@@ -178,6 +179,8 @@ async def open_services(
     tokens = TokenService.open(settings.data_dir / "secrets", timedelta(hours=1))
     client = Client(endpoint, pool=pool, conn_params=lambda: {"token": tokens.for_agents("test")})
     stack.push_async_callback(client.aclose)
+    backing = BackingServices(settings.services, tokens)
+    stack.push_async_callback(backing.aclose)
     return AgentServices(
         settings=settings,
         db=db,
@@ -189,6 +192,7 @@ async def open_services(
         model=model,
         client=client,
         tokens=tokens,
+        backing=backing,
     )
 
 

@@ -1,14 +1,17 @@
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from sqlalchemy import func, select, update
 
+from growqr.api.provisioning import provision
 from growqr.api.services import Services
 from growqr.billing.entitlement import Entitlement
 from growqr.db.tables import ActorRow, Repo
 from growqr.identity.principal import Principal
+from growqr.settings import BackingService, ServiceOperation, Settings
 from tests.api.conftest import Person
 from tests.api.fake_engine import FakeClient
 
@@ -27,6 +30,21 @@ async def test_provision_makes_everything_once_even_when_raced(
     async with services.db.session() as session:
         assert await session.scalar(select(func.count()).select_from(ActorRow)) == 4
         assert await session.scalar(select(func.count()).select_from(Repo)) == 1
+
+
+async def test_services_that_are_set_up_later_give_everybody_their_agent(
+    ada: Person, services: Services, settings: Settings
+) -> None:
+    names = {row["name"] for row in (await ada.http.get("/actors")).json()["items"]}
+    assert "service" not in names
+    operation = ServiceOperation(name="ask", path="/ask")
+    box = BackingService(name="box", url="http://127.0.0.1:9", operations=(operation,))
+    later = replace(services, settings=settings.model_copy(update={"services": (box,)}))
+    done = await asyncio.gather(*(provision(later, ada.user_id) for _ in range(3)))
+    assert {one.grow.id for one in done} == {ada.actor["id"]}
+    rows = (await ada.http.get("/actors")).json()["items"]
+    assert {row["name"] for row in rows} == names | {"service"}
+    assert len(rows) == 5
 
 
 async def test_provision_goes_on_after_the_engine_was_away(

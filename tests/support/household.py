@@ -11,10 +11,11 @@ from typing import Any
 from pydantic_ai.models import Model
 from pyrivet import Client, Worker
 
+from growqr.agents.backing import BackingServices
 from growqr.agents.factories import actor_factories
 from growqr.agents.memory import Memory
 from growqr.agents.services import AgentServices
-from growqr.api.provisioning import CAPABILITIES
+from growqr.api.provisioning import CAPABILITIES, agent_names
 from growqr.db.engine import Database
 from growqr.db.tables import ActorRow, User
 from growqr.git.commits import CommitService
@@ -26,7 +27,7 @@ from growqr.ids import new_id
 from growqr.models.gateway import ModelGateway
 from growqr.models.provider import build_model
 from growqr.opencode import Workspaces
-from growqr.settings import ModelSettings, Settings
+from growqr.settings import BackingService, ModelSettings, Settings
 
 Json = dict[str, Any]
 
@@ -63,6 +64,8 @@ class Household:
             conn_params=lambda: {"token": tokens.for_agents("test")},
         )
         self._stack.push_async_callback(self.client.aclose)
+        backing = BackingServices(self.settings.services, tokens)
+        self._stack.push_async_callback(backing.aclose)
         services = AgentServices(
             settings=self.settings,
             db=self.db,
@@ -74,6 +77,7 @@ class Household:
             model=self.model or build_model(self.settings.model),
             client=self.client,
             tokens=tokens,
+            backing=backing,
         )
         if not self.actor_ids:
             await self._register()
@@ -138,7 +142,7 @@ class Household:
             session.add(user)
         self.repo = ref_of(await self.repos.ensure_primary(user.id))
         grow_id = new_id("act")
-        for name, capabilities in CAPABILITIES.items():
+        for name in agent_names(self.settings):
             actor_id = grow_id if name == "grow" else new_id("act")
             async with self.db.session() as session:
                 session.add(
@@ -152,7 +156,7 @@ class Household:
                         repo_id=self.repo.id,
                         workspace_id=new_id("wsp"),
                         workspace_path=None,
-                        capabilities="\n".join(capabilities),
+                        capabilities="\n".join(CAPABILITIES[name]),
                     )
                 )
             self.actor_ids[name] = actor_id
@@ -164,12 +168,13 @@ async def household(
     endpoint: str,
     model: Model | None = None,
     model_settings: ModelSettings | None = None,
+    services: tuple[BackingService, ...] = (),
 ) -> AsyncIterator[Household]:
     """Start a worker with Ada's agents on the engine at `endpoint`; it ends with the block.
 
     `model` is what the agents use instead of the one in the settings, which sandboxes use.
     """
-    settings = Settings(data_dir=folder, model=model_settings or ModelSettings())
+    settings = Settings(data_dir=folder, model=model_settings or ModelSettings(), services=services)
     home = Household(settings, endpoint, new_id("pool"), model)
     await home.start()
     try:

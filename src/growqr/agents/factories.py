@@ -8,6 +8,7 @@ from growqr.agents.coding import CodingAgent
 from growqr.agents.grow import GrowAgent
 from growqr.agents.quest import QuestAgent
 from growqr.agents.repo import RepoAgent
+from growqr.agents.service import ServiceAgent
 from growqr.agents.services import AgentServices
 
 
@@ -18,4 +19,5 @@ def actor_factories(services: AgentServices) -> dict[str, Callable[[], Actor]]:
         "coding": lambda: CodingAgent(services),
         "repo": lambda: RepoAgent(services),
         "quest": lambda: QuestAgent(services),
+        "service": lambda: ServiceAgent(services),
     }

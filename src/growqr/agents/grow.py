@@ -110,7 +110,10 @@ class GrowAgent(AgentActor):
             grow=self,
             message=message,
             instructions=instructions(
-                self.spec, await self.services.memory.context(self.spec.repo), now()
+                self.spec,
+                await self.services.memory.context(self.spec.repo),
+                now(),
+                self.services.settings.services,
             ),
             saved=await journal.entries(self, message.id) if recovered else {},
         )

@@ -1,19 +1,14 @@
 """The repo agent: looks after its user's repositories, branches and pull requests."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-from pydantic_ai import Agent
-from pydantic_ai.exceptions import AgentRunError
-from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import Tool
-from pydantic_ai.usage import UsageLimits
 
 from growqr.agents import repo_requests
 from growqr.agents.job import TaskFailed, TaskJob
 from growqr.agents.repo_operations import RepoOperations
-from growqr.agents.services import AgentServices
 from growqr.agents.subagent import SubAgent
+from growqr.agents.tool_work import logged, work_with_tools
 from growqr.errors import GrowError
 from growqr.events import TaskResult
 from growqr.models.provider import is_offline
@@ -28,18 +23,13 @@ INSTRUCTIONS = (
 class RepoAgent(SubAgent):
     """Its operations bear repetition, so a task that a crash interrupted simply runs again."""
 
-    def __init__(self, services: AgentServices) -> None:
-        super().__init__(services)
-        settings = services.settings.model
-        self._limits = UsageLimits(request_limit=settings.max_turn_steps)
-        self._model_settings = ModelSettings(request_timeout=settings.request_seconds)
-
     async def run_task(self, job: TaskJob) -> TaskResult:
         operations = RepoOperations(self.spec, self.services.repos, self.services.forge)
         if is_offline(self.services.model):
             summary = await self._by_rules(job, operations)
         else:
-            summary = await self._by_model(job, operations)
+            tools = [_logged(job, operation) for operation in _tools(operations)]
+            summary = await work_with_tools(job, INSTRUCTIONS, tools)
         return TaskResult(summary=summary)
 
     async def _by_rules(self, job: TaskJob, operations: RepoOperations) -> str:
@@ -62,19 +52,6 @@ class RepoAgent(SubAgent):
             done.append(f"I did not understand these lines:\n\n{listed}")
         return "\n\n".join(done)
 
-    async def _by_model(self, job: TaskJob, operations: RepoOperations) -> str:
-        agent = Agent(
-            self.services.model,
-            instructions=INSTRUCTIONS,
-            tools=[_logged(job, operation) for operation in _tools(operations)],
-            model_settings=self._model_settings,
-        )
-        try:
-            answer = await agent.run(job.task.prompt, usage_limits=self._limits)
-        except AgentRunError as error:
-            raise TaskFailed(f"The model could not do this: {error.message[:500]}") from error
-        return answer.output
-
 
 def _tools(operations: RepoOperations) -> list[Callable[..., Awaitable[str]]]:
     return [
@@ -89,17 +66,11 @@ def _tools(operations: RepoOperations) -> list[Callable[..., Awaitable[str]]]:
 
 
 def _logged(job: TaskJob, operation: Callable[..., Awaitable[str]]) -> Tool[None]:
-    """Return the operation as a tool that logs its outcome and tells the model of refusals."""
-
-    async def call(**arguments: Any) -> str:
-        try:
-            outcome = await operation(**arguments)
-        except GrowError as error:
-            outcome = f"Refused: {error.detail}"
-        await job.log("repo", outcome)
-        return outcome
-
     schema = Tool(operation).tool_def
     return Tool.from_schema(
-        call, schema.name, schema.description, schema.parameters_json_schema, sequential=True
+        logged(job, operation),
+        schema.name,
+        schema.description,
+        schema.parameters_json_schema,
+        sequential=True,
     )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
     from pyrivet import Client
 
+    from growqr.agents.backing import BackingServices
     from growqr.agents.memory import Memory
     from growqr.db.engine import Database
     from growqr.git.commits import CommitService
@@ -37,3 +38,4 @@ class AgentServices:
     model: Model
     client: Client
     tokens: TokenService
+    backing: BackingServices

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from growqr.agents.spec import AgentName
 from growqr.errors import InvalidInput
 from growqr.events import ChannelMessage, Task
 from growqr.git.forge import BlobNotFound, BranchNotFound, Forge, RepoRef
@@ -50,7 +51,7 @@ class SavedActor(_Part):
     """A row of the registry. What it may do is the platform's to say, so it is not here."""
 
     id: Id
-    name: Literal["grow", "coding", "repo", "quest"]
+    name: AgentName
     channel_id: Id
     workspace_id: Id | None
     status: Literal["running", "stopped"] = "running"

@@ -10,7 +10,7 @@ from growqr.db.tables import ActorRow, Repo, User
 from growqr.errors import NotFound
 from growqr.git.forge import RepoRef
 
-AgentName = Literal["grow", "coding", "repo", "quest"]
+AgentName = Literal["grow", "coding", "repo", "quest", "service"]
 
 
 class Sibling(BaseModel):
@@ -35,7 +35,7 @@ class AgentSpec(BaseModel):
     user_id: str
     user_name: str
     name: str
-    """`grow`, `coding`, `repo` or `quest`; also the actor's name in the engine."""
+    """`grow`, `coding`, `repo`, `quest` or `service`; also the actor's name in the engine."""
     parent_id: str | None
     """The Grow Agent's actor id; None for the Grow Agent itself."""
     channel_id: str

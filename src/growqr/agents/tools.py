@@ -104,11 +104,14 @@ async def update_goal(ctx: Context, id: str, status: str) -> dict[str, Any]:  # 
     return _committed(ctx, commit, id=goal.id, title=goal.title, status=goal.status)
 
 
-async def delegate(ctx: Context, agent: Literal["coding", "repo"], task: str) -> dict[str, Any]:
+async def delegate(
+    ctx: Context, agent: Literal["coding", "repo", "service"], task: str
+) -> dict[str, Any]:
     """Hand a task to another agent, which works on it in the background.
 
     Args:
-        agent: `coding` writes and runs code, `repo` works on Git repositories.
+        agent: `coding` writes and runs code, `repo` works on Git repositories, `service` calls
+            the services that your instructions list.
         task: The whole instruction: the agent knows nothing else of this conversation.
     """
     turn = ctx.deps

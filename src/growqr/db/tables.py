@@ -142,7 +142,7 @@ class PullRequest(Base):
 
 
 class ActorRow(Base):
-    """The registry: one row an actor. `name` is `grow`, `coding`, `repo` or `quest`."""
+    """The registry: one row an actor. `name` is `grow`, `coding`, `repo`, `quest` or `service`."""
 
     __tablename__ = "actors"
     __table_args__ = (UniqueConstraint("user_id", "name"),)

@@ -28,6 +28,7 @@ ABILITIES = """\
 - a request that starts with build, write, fix or run goes to the coding agent; give it code \
 blocks that name their file and a `run:` line, since it can't invent code without a model
 - “create a project NAME: DESCRIPTION”, branches and pull requests go to the repo agent
+- “call the service NAME …” goes to the service agent, where services are set up
 - “list quests” and “start the … quest”
 - “task status”"""
 
@@ -81,6 +82,7 @@ _PULL_REQUEST = re.compile(
 _REPO = re.compile(
     r"\b(?:branch(?:es)?|pull requests?|repositor(?:y|ies)|repos?|commits?)\b", re.IGNORECASE
 )
+_SERVICE = re.compile(r"^(?:call|ask|use|query|tell)\b[^.\n{]*\bservices?\b", re.IGNORECASE)
 _CODING = re.compile(
     r"^(?:build|write|fix|run|code|implement|program|create|make|add|change|refactor|test|debug)\b",
     re.IGNORECASE,
@@ -108,6 +110,8 @@ def _about_memory(text: str) -> Call | None:
 
 def _about_work(text: str, whole: str) -> Call | None:
     coding = "```" in whole
+    if not coding and _SERVICE.match(text):
+        return Call("delegate", {"agent": "service", "task": whole})
     if not coding and _STATUS.search(text):
         task_id = _TASK_ID.search(text)
         return Call("task_status", {"id": task_id[0] if task_id else ""})

@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from growqr.agents.spec import AgentName
+
 MANIFEST = "growqr-backup.json"
 MAX_MANIFEST_BYTES = 256 * 1024 * 1024
 
@@ -40,7 +42,7 @@ class AgentRow(_Row):
 
     id: str
     user_id: str
-    name: Literal["grow", "coding", "repo", "quest"]
+    name: AgentName
     parent_id: str | None
     channel_id: str
     repo_id: str | None

@@ -240,8 +240,8 @@ async def _actors(session: AsyncSession, user: User, repo_id: str, saved: Snapsh
     grow_id = known["grow"].id if "grow" in known else None
     added = 0
     for name in CAPABILITIES:  # the Grow Agent is the first: the others refer to it
-        if name in known:
-            continue
+        if name in known or (name == "service" and name not in before):
+            continue  # who has services set up gets that agent when they next come
         row = _row(user.id, repo_id, name, grow_id, await _free(session, before.get(name)))
         session.add(row)
         await session.flush()

@@ -41,7 +41,7 @@ class Goal(_Part):
 class Delegate(_Part):
     """Give another agent a task and wait for its end; a failed task fails the run."""
 
-    agent: Literal["coding", "repo"]
+    agent: Literal["coding", "repo", "service"]
     title: str
     prompt: str
 

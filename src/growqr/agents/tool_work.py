@@ -1,0 +1,45 @@
+"""A task done by the model with a few tools, each of which bears repetition."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from pydantic_ai import Agent
+from pydantic_ai.exceptions import AgentRunError
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.tools import Tool
+from pydantic_ai.usage import UsageLimits
+
+from growqr.agents.job import TaskFailed, TaskJob
+from growqr.errors import GrowError
+
+
+async def work_with_tools(job: TaskJob, instructions: str, tools: Sequence[Tool[None]]) -> str:
+    """Run the task's prompt to its end and return the model's last words; raises TaskFailed."""
+    services = job.agent.services
+    settings = services.settings.model
+    agent = Agent(
+        services.model,
+        instructions=instructions,
+        tools=tools,
+        model_settings=ModelSettings(request_timeout=settings.request_seconds),
+    )
+    limits = UsageLimits(request_limit=settings.max_turn_steps)
+    try:
+        answer = await agent.run(job.task.prompt, usage_limits=limits)
+    except AgentRunError as error:
+        raise TaskFailed(f"The model could not do this: {error.message[:500]}") from error
+    return answer.output
+
+
+def logged(job: TaskJob, operation: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[str]]:
+    """Return the operation so that it logs its outcome and tells the model of refusals."""
+
+    async def call(**arguments: Any) -> str:
+        try:
+            outcome = await operation(**arguments)
+        except GrowError as error:
+            outcome = f"Refused: {error.detail}"
+        await job.log(job.agent.spec.name, outcome)
+        return outcome
+
+    return call
