@@ -4,7 +4,16 @@ import reactHooks from 'eslint-plugin-react-hooks';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
-const FEATURES = ['auth', 'channels', 'memory', 'quests', 'settings', 'tasks'];
+const FEATURES = [
+  'auth',
+  'channels',
+  'code',
+  'memory',
+  'quests',
+  'settings',
+  'tasks',
+  'workspace',
+];
 
 /** Features don't know each other, and nothing below `features` knows what is above it. */
 const layers = [

@@ -24,6 +24,7 @@ export type MemoryFile = Schemas['MemoryFileOut'];
 export type MemoryContent = Schemas['MemoryContentOut'];
 export type MemoryHit = Schemas['HitOut'];
 export type Commit = Schemas['CommitOut'];
+export type Workspace = Schemas['WorkspaceOut'];
 export type Repo = Schemas['RepoOut'];
 export type GitToken = Schemas['TokenOut'];
 export type Subscription = Schemas['SubscriptionOut'];

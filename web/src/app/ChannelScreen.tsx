@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { IconButton } from '@/components/ui/IconButton';
 import { ChannelPage } from '@/features/channels/ChannelPage';
 import { TaskPanel } from '@/features/tasks/TaskPanel';
+import { WorkspaceBar } from '@/features/workspace/WorkspaceBar';
 
 import { Drawer } from './Drawer';
 import { useMediaQuery } from './useMediaQuery';
@@ -17,6 +18,9 @@ export function ChannelScreen({ name }: { name: string }) {
       <div className="min-w-0 flex-1">
         <ChannelPage
           name={name}
+          status={({ kind, actor_id: actorId }) =>
+            kind === 'agent' && <WorkspaceBar actorId={actorId} />
+          }
           actions={
             wide ? undefined : (
               <IconButton icon={ListChecks} label="Show tasks" onClick={() => setTasksOpen(true)} />

@@ -11,6 +11,8 @@ interface Props {
   description: ReactNode;
   /** False: title and description are there for screen readers only. */
   showTitle?: boolean;
+  /** For text that needs more room than a question. */
+  wide?: boolean;
   children?: ReactNode;
 }
 
@@ -20,6 +22,7 @@ export function Modal({
   title,
   description,
   showTitle = true,
+  wide = false,
   children,
 }: Props) {
   return (
@@ -28,8 +31,9 @@ export function Modal({
         <Dialog.Overlay className="fixed inset-0 z-40 animate-fade bg-ink/30 backdrop-blur-[2px] dark:bg-rail/70" />
         <Dialog.Content
           className={cx(
-            'fixed inset-x-4 top-[14vh] z-50 mx-auto max-w-md animate-rise rounded-2xl',
+            'fixed inset-x-4 top-[12vh] z-50 mx-auto max-h-[80vh] animate-rise overflow-y-auto rounded-2xl',
             'border border-line bg-surface shadow-float focus:outline-none',
+            wide ? 'max-w-3xl' : 'max-w-md',
           )}
         >
           <div className={showTitle ? 'px-5 pt-5' : 'sr-only'}>

@@ -37,9 +37,11 @@ interface Props {
   name: string;
   /** Stand at the right end of the header. */
   actions?: ReactNode;
+  /** Stands below the header, for agents that have something to tell there. */
+  status?: (channel: Channel) => ReactNode;
 }
 
-export function ChannelPage({ name, actions }: Props) {
+export function ChannelPage({ name, actions, status }: Props) {
   const channel = useLiveState((state) => channelByName(state, name));
   if (channel === undefined) {
     return (
@@ -48,10 +50,23 @@ export function ChannelPage({ name, actions }: Props) {
       </EmptyState>
     );
   }
-  return <ChannelView key={channel.id} channel={channel} actions={actions} />;
+  return (
+    <ChannelView
+      key={channel.id}
+      channel={channel}
+      actions={actions}
+      status={status?.(channel)}
+    />
+  );
 }
 
-function ChannelView({ channel, actions }: { channel: Channel; actions: ReactNode }) {
+interface ViewProps {
+  channel: Channel;
+  actions: ReactNode;
+  status: ReactNode;
+}
+
+function ChannelView({ channel, actions, status }: ViewProps) {
   const { sender } = useLive();
   const { data: config } = useQuery(configQuery(useApi()));
   const history = useHistory(channel.id);
@@ -71,6 +86,7 @@ function ChannelView({ channel, actions }: { channel: Channel; actions: ReactNod
         </Badge>
         {actions}
       </PageHeader>
+      {status}
       {history.data === undefined ? (
         <div className="mx-auto w-full max-w-3xl flex-1 p-6">
           {history.error === null ? (

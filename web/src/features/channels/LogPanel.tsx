@@ -10,8 +10,9 @@ import { useLog } from './useLog';
 
 /** What a sub-agent's tools print, live; folded away on demand. */
 export function LogPanel({ channel, ready }: { channel: Channel; ready: boolean }) {
-  const [open, setOpen] = useState(true);
-  const { lines = [], error } = useLog(channel, ready);
+  // Where there is little room, messages come first.
+  const [open, setOpen] = useState(() => window.matchMedia('(min-width: 48rem)').matches);
+  const { lines = [], error, isPending } = useLog(channel, ready);
   return (
     <section aria-label="Log" className="shrink-0 border-t border-line bg-rail">
       <h2>
@@ -24,7 +25,7 @@ export function LogPanel({ channel, ready }: { channel: Channel; ready: boolean 
           <Terminal aria-hidden size={15} className="text-ink-soft" />
           Log
           <span className="font-normal text-ink-faint">
-            {lines.length === 0 ? 'nothing yet' : `${lines.length} entries`}
+            {lines.length === 0 ? (isPending ? 'loading…' : 'nothing yet') : `${lines.length} entries`}
           </span>
           <ChevronDown
             aria-hidden

@@ -1,8 +1,7 @@
-import { Link } from '@tanstack/react-router';
 
 import { Button } from '@/components/ui/Button';
 import { Markdown } from '@/components/ui/Markdown';
-import { paths } from '@/config/paths';
+import { PlanLink } from '@/components/ui/PlanLink';
 import type { Pending } from '@/lib/live/state';
 
 import { MessageFrame } from './MessageFrame';
@@ -29,11 +28,7 @@ export function PendingArticle({ pending, continued, onRetry, onDiscard }: Props
       {failed && (
         <div role="alert" className="mt-2 flex flex-wrap items-center gap-2 text-sm text-danger">
           <span>Not sent. {pending.error}</span>
-          {pending.needsPlan === true && (
-            <Link to={paths.settings} className="font-medium underline underline-offset-2">
-              See your plan
-            </Link>
-          )}
+          {pending.needsPlan === true && <PlanLink />}
           <Button size="small" onClick={() => onRetry(pending)}>
             Try again
           </Button>

@@ -1,5 +1,4 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 
 import { useApi } from '@/api/ApiContext';
 import { ApiError, describe } from '@/api/problem';
@@ -7,7 +6,7 @@ import { subscriptionQuery } from '@/api/queries';
 import type { Actor } from '@/api/types';
 import { Button } from '@/components/ui/Button';
 import { Notice } from '@/components/ui/Notice';
-import { paths } from '@/config/paths';
+import { PlanLink } from '@/components/ui/PlanLink';
 
 /** Says that an agent rests, and wakes it; its `agent.status` event takes the notice away. */
 export function StoppedNotice({ actorId }: { actorId: string }) {
@@ -31,11 +30,7 @@ export function StoppedNotice({ actorId }: { actorId: string }) {
         {start.error === null
           ? 'This agent is stopped. It takes no messages until it is started.'
           : describe(start.error)}{' '}
-        {needsPlan && (
-          <Link to={paths.settings} className="font-medium underline underline-offset-2">
-            See your plan
-          </Link>
-        )}
+        {needsPlan && <PlanLink />}
       </Notice>
     </div>
   );
@@ -47,9 +42,7 @@ function PlanNotice({ reason }: { reason: string }) {
     <div className="mx-auto w-full max-w-3xl px-3 pb-2 md:px-5">
       <Notice tone="warning">
         {reason} You can read everything meanwhile.{' '}
-        <Link to={paths.settings} className="font-medium underline underline-offset-2">
-          See your plan
-        </Link>
+        <PlanLink />
       </Notice>
     </div>
   );

@@ -27,8 +27,12 @@ export function useStickToBottom() {
   useEffect(() => {
     const [outer, inner] = [box.current, content.current];
     if (outer === null || inner === null) return;
+    let top = outer.scrollTop;
     const onScroll = (): void => {
-      sticks.current = outer.scrollHeight - outer.scrollTop - outer.clientHeight < NEAR;
+      const near = outer.scrollHeight - outer.scrollTop - outer.clientHeight < NEAR;
+      // Only a reader moves up. Anything else is a box or content that has just changed its size.
+      if (near || outer.scrollTop < top) sticks.current = near;
+      top = outer.scrollTop;
       setAtEnd(sticks.current);
     };
     const observer = new ResizeObserver(() => {

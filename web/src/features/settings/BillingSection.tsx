@@ -18,7 +18,7 @@ export function BillingSection() {
   const api = useApi();
   const { data, error } = useQuery(subscriptionQuery(api));
   return (
-    <Card title="Billing">
+    <Card title="Billing" anchor="billing">
       {error !== null && <Notice tone="danger">{describe(error)}</Notice>}
       {data === undefined && error === null && <Skeleton lines={1} label="Loading billing" />}
       {data?.provider === 'none' && (

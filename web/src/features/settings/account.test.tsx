@@ -47,6 +47,28 @@ describe('changing the password', () => {
   });
 });
 
+describe('logging out everywhere', () => {
+  it('ends all logins, this one too', async () => {
+    const server = platform();
+    const { user, session } = renderApp('/app/settings');
+    await user.click(await screen.findByRole('button', { name: 'Log out everywhere' }));
+    await screen.findByRole('button', { name: 'Log in' });
+    expect(session.get()).toBeNull();
+    expect(server.asked('POST /auth/logout')[0]?.body).toEqual({
+      refresh_token: 'refresh-1',
+      everywhere: true,
+    });
+  });
+
+  it('says when the others may still be there', async () => {
+    platform().on('POST /auth/logout', () => problem(503, 'unavailable', 'Try again.'));
+    const { user, session } = renderApp('/app/settings');
+    await user.click(await screen.findByRole('button', { name: 'Log out everywhere' }));
+    expect(await screen.findByText('Try again.')).toBeVisible();
+    expect(session.get()).not.toBeNull();
+  });
+});
+
 describe('leaving', () => {
   it('erases the account once the address and the password are typed', async () => {
     const server = platform().on('POST /auth/delete', () => new Response(null, { status: 204 }));

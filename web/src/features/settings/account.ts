@@ -21,3 +21,15 @@ export function useLeave() {
     onSuccess: () => api.session.clear(),
   });
 }
+
+/** Ends every login of this account, here and on other devices. */
+export function useLogOutEverywhere() {
+  const api = useApi();
+  return useMutation({
+    mutationFn: () => {
+      const token = api.session.get()?.refreshToken ?? '';
+      return api.post<undefined>('/auth/logout', { refresh_token: token, everywhere: true });
+    },
+    onSuccess: () => api.session.clear(),
+  });
+}

@@ -17,6 +17,7 @@ const STALE_AFTER: Record<string, string> = {
   memory: 'memory',
   quest: 'quests',
   billing: 'billing',
+  workspace: 'workspaces',
 };
 
 interface Start {
