@@ -22,6 +22,7 @@ from growqr.errors import GrowError
 from growqr.models.gateway import ModelGateway
 from growqr.opencode import Workspaces, WorkspaceSpec, find_opencode
 from growqr.opencode.config import environment
+from growqr.opencode.rules import Rules
 from growqr.settings import SandboxSettings, Settings
 
 ROUNDS = 5
@@ -64,7 +65,7 @@ async def _bare(folder: Path) -> float:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        given = environment(gateway.opencode_config(), read_only=False, password="bench")
+        given = environment(gateway.opencode_config(), Rules(), password="bench")
         began = time.perf_counter()
         server = await asyncio.create_subprocess_exec(
             *(str(find_opencode()), "serve", "--hostname", "127.0.0.1", "--port", str(port)),

@@ -78,6 +78,14 @@ class SandboxSettings(BaseModel):
     """Wall time for one task."""
     max_steps: int = 100
     """Model calls in one coding turn before it is stopped."""
+    commands_allow: tuple[str, ...] = ()
+    """Patterns of the commands that the coding model may run, `*` for anything; empty: all."""
+    commands_ask: tuple[str, ...] = ()
+    """Patterns of commands for which it has to ask its user first."""
+    commands_deny: tuple[str, ...] = ()
+    """Patterns of commands that it may not run, whatever the others say."""
+    question_seconds: float = Field(900, gt=0)
+    """How long a coding task waits for its user's answer, which then counts as no."""
 
 
 class IdentitySettings(BaseModel):

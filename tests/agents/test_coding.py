@@ -11,14 +11,8 @@ from growqr.git.forge import Author, Change, CommitRequest
 from growqr.settings import ModelSettings
 from tests.support.household import Household, household
 from tests.support.scripted_model import (
-    Answer,
     Refuse,
-    Request,
-    Say,
-    call,
     serve,
-    tool_names,
-    tool_results,
 )
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
@@ -175,26 +169,6 @@ async def test_two_tasks_take_turns_in_the_workspace(tmp_path: Path, engine: str
 
 def scripted(base_url: str) -> ModelSettings:
     return ModelSettings(provider="openai-compatible", name="scripted", base_url=base_url)
-
-
-async def test_a_question_of_the_model_reaches_the_user(tmp_path: Path, engine: str) -> None:
-    def script(request: Request) -> Answer:
-        told = tool_results(request)
-        if "question" not in tool_names(request):
-            return Say("A title")
-        if told:
-            return Say(f"You said: {told[-1]}")
-        options = [{"label": label, "description": label} for label in ("Tabs", "Spaces")]
-        asked = {"question": "Tabs or spaces?", "header": "Style", "options": options}
-        return call("question", questions=[asked])
-
-    with serve(script) as model:
-        async with household(tmp_path, engine, model_settings=scripted(model.base_url)) as home:
-            message = await home.say("coding", "Indent this")
-            waiting = await home.event("coding", lambda e: e["type"] == "task.waiting")
-            assert waiting["data"]["reason"] == "Tabs or spaces?\n\n- Tabs\n- Spaces"
-            assert "I go on" in await home.ask("coding", "Spaces, always")
-            assert "Spaces, always" in await home.reply("coding", message)
 
 
 async def test_a_model_that_refuses_fails_the_task_with_its_words(

@@ -12,6 +12,7 @@ import pytest
 
 from growqr.models.gateway import ModelGateway
 from growqr.opencode import Progress, Workspace, Workspaces, WorkspaceSpec
+from growqr.opencode.rules import Rules
 from growqr.settings import ModelSettings, SandboxSettings, Settings
 
 Runtime = dict[str, str]
@@ -19,8 +20,8 @@ Runtime = dict[str, str]
 Running = Callable[..., AbstractAsyncContextManager[Workspaces]]
 
 
-def spec(name: str = "w1", **more: Any) -> WorkspaceSpec:
-    return WorkspaceSpec(id=f"wsp_{name}", user_id="usr_1", actor_id=f"act_{name}", **more)
+def spec(name: str = "w1", *, user: str = "1", **rules: Any) -> WorkspaceSpec:
+    return WorkspaceSpec(f"wsp_{name}", f"usr_{user}", f"act_{name}", Rules(**rules))
 
 
 @pytest.fixture(scope="session")

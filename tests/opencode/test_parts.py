@@ -10,7 +10,6 @@ import pytest
 
 from growqr.errors import InvalidInput
 from growqr.opencode.cgroups import make_cgroups
-from growqr.opencode.config import environment, permissions, rules_in_force
 from growqr.opencode.line import Evict, Line
 from growqr.opencode.logs import WorkspaceLog
 from growqr.opencode.places import Place, Places
@@ -160,28 +159,6 @@ class TestPlaces:
 
     def _started(self, pid: int) -> int:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-
-
-class TestConfig:
-    def rules(self, **agent: str) -> list[dict[str, object]]:
-        own = [{"permission": key, "pattern": "*", "action": value} for key, value in agent.items()]
-        return [{"name": "plan"}, {"name": "build", "permission": own}]
-
-    def test_our_rules_must_come_last(self) -> None:
-        wanted = dict(permissions(read_only=False))
-        assert rules_in_force(self.rules(edit="ask", **wanted), read_only=False)
-        assert not rules_in_force(self.rules(**wanted, bash="ask"), read_only=False)
-        assert not rules_in_force(self.rules(), read_only=False)
-        assert not rules_in_force([], read_only=False)
-        assert not rules_in_force(self.rules(**wanted), read_only=True)
-
-    def test_allowing_everything_comes_first(self) -> None:
-        variables = environment({"model": "m"}, read_only=True, password="p")
-        config = json.loads(variables["OPENCODE_CONFIG_CONTENT"])
-        assert next(iter(config["permission"])) == "*"
-        assert config["permission"]["edit"] == "deny"
-        assert config["model"] == "m"
-        assert variables["OPENCODE_DISABLE_PROJECT_CONFIG"] == "1"
 
 
 class TestCgroups:

@@ -6,6 +6,7 @@ import pytest
 
 from growqr.opencode import Asked, Finished, Progress, Said, ToolFinished, ToolStarted, TurnFailed
 from growqr.opencode.turn import Turn
+from growqr.opencode.types import Retrying
 
 S = "ses_1"
 
@@ -129,13 +130,53 @@ def test_an_error_becomes_the_end(error: dict[str, Any], failure: TurnFailed) ->
     assert told == [failure]
 
 
-def test_questions_and_permissions_are_noted() -> None:
+def test_questions_are_open_until_they_are_answered() -> None:
     turn = Turn(S, "")
     question = {"question": "Which?", "options": [{"label": "A"}, {"label": "B"}]}
     asked = event("question.asked", id="que_1", questions=[question])
     assert feed(turn, asked, asked) == [Asked("Which?", "que_1", ("A", "B"))]
-    feed(turn, event("permission.asked", id="per_1"))
-    assert (turn.questions, turn.refusals) == ({"que_1": 1}, ["per_1"])
+    assert list(turn.questions) == ["que_1"]
+    feed(turn, event("question.replied", requestID="que_1"))
+    assert not turn.questions
+
+
+def wish(number: int, **more: Any) -> dict[str, Any]:
+    return event("permission.asked", id=f"per_{number}", **more)
+
+
+def test_a_permission_is_a_question_with_two_answers() -> None:
+    turn = Turn(S, "")
+    told = feed(
+        turn,
+        wish(1, permission="bash", patterns=["true", "rm a"], metadata={"command": "true; rm a"}),
+        wish(2, permission="read", patterns=["b.env"]),
+        wish(3, permission=4, patterns=5, metadata=6),
+    )
+    assert [
+        (item.question, item.options, item.kind) for item in told if isinstance(item, Asked)
+    ] == [
+        (text, ("Allow", "Deny"), "permission")
+        for text in (
+            "May I run this command?\n\n```\ntrue; rm a\n```",
+            "May I use `read` on b.env?",
+            "May I use `a tool` on this?",
+        )
+    ]
+    assert not turn.refusals
+
+
+def test_too_many_permissions_are_refused_without_asking() -> None:
+    turn = Turn(S, "")
+    told = feed(turn, *(wish(number, permission="bash") for number in range(25)))
+    assert (len(told), len(turn.questions), len(turn.refusals)) == (20, 20, 5)
+
+
+def test_a_model_that_does_not_answer_is_told_once_an_attempt() -> None:
+    retry = event("session.status", status={"type": "retry", "attempt": 1, "message": "busy"})
+    again = event("session.status", status={"type": "retry", "attempt": 2, "message": "busy"})
+    idle = event("session.status", status={"type": "busy"})
+    told = feed(Turn(S, ""), retry, retry, idle, again)
+    assert told == [Retrying("busy", 1), Retrying("busy", 2)]
 
 
 def test_steps_of_helpers_count_but_their_words_and_end_do_not() -> None:
@@ -166,6 +207,8 @@ def test_steps_of_helpers_count_but_their_words_and_end_do_not() -> None:
         event("message.part.updated", part={"type": "tool", "state": 3}),
         event("message.part.updated", part={"type": "text", "id": {}, "text": 1, "time": 2}),
         event("question.asked", id=1, questions=["x"]),
+        event("question.asked", id=1, questions=7),
+        event("session.status", status={"type": "retry", "attempt": "x"}),
         event("session.created", info={"parentID": S}),
     ],
 )

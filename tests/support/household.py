@@ -27,7 +27,7 @@ from growqr.ids import new_id
 from growqr.models.gateway import ModelGateway
 from growqr.models.provider import build_model
 from growqr.opencode import Workspaces
-from growqr.settings import BackingService, ModelSettings, Settings
+from growqr.settings import BackingService, ModelSettings, SandboxSettings, Settings
 
 Json = dict[str, Any]
 
@@ -169,12 +169,18 @@ async def household(
     model: Model | None = None,
     model_settings: ModelSettings | None = None,
     services: tuple[BackingService, ...] = (),
+    sandbox: SandboxSettings | None = None,
 ) -> AsyncIterator[Household]:
     """Start a worker with Ada's agents on the engine at `endpoint`; it ends with the block.
 
     `model` is what the agents use instead of the one in the settings, which sandboxes use.
     """
-    settings = Settings(data_dir=folder, model=model_settings or ModelSettings(), services=services)
+    settings = Settings(
+        data_dir=folder,
+        model=model_settings or ModelSettings(),
+        sandbox=sandbox or SandboxSettings(),
+        services=services,
+    )
     home = Household(settings, endpoint, new_id("pool"), model)
     await home.start()
     try:

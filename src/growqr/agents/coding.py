@@ -18,6 +18,7 @@ from growqr.errors import GrowError
 from growqr.events import Event, TaskResult, now
 from growqr.git.forge import BlobNotFound
 from growqr.ids import derived_id
+from growqr.opencode.rules import rules_of
 from growqr.opencode.types import StatusChanged, WorkspaceFile, WorkspaceSpec, WorkspaceStatus
 from growqr.opencode.workspace import Workspace
 
@@ -61,12 +62,7 @@ class CodingAgent(SubAgent):
         self._following: asyncio.Task[Any] | None = None
 
     async def run_task(self, job: TaskJob) -> TaskResult:
-        workspace = await self._used_workspace()
-        starting = self.spawn(_start(workspace), name="start workspace")
-        try:
-            return await CodingTurn(self, job, workspace).run()
-        finally:
-            starting.cancel()
+        return await CodingTurn(self, job, await self._used_workspace()).run()
 
     async def running_changed(self) -> None:
         await super().running_changed()
@@ -93,7 +89,7 @@ class CodingAgent(SubAgent):
         """Start the server in the background; its `workspace.status` events tell the rest."""
         self._check_running()
         workspace = await self._used_workspace()
-        self.spawn(_start(workspace), name="start workspace")
+        self.start_early(workspace)
         return await self.workspace()
 
     @action
@@ -172,6 +168,10 @@ class CodingAgent(SubAgent):
 
     # What a turn uses
 
+    def start_early(self, workspace: Workspace) -> asyncio.Task[Any]:
+        """Start the server in the background; who needs it later gets the same start."""
+        return self.spawn(_start(workspace), name="start workspace")
+
     async def bring_in(self, workspace: Workspace, *, afresh: bool) -> None:
         """Bring what others changed below `agents/coding/` into the workspace.
 
@@ -222,8 +222,11 @@ class CodingAgent(SubAgent):
         spec = self.spec
         if spec.workspace_id is None:
             raise ActionError("unavailable", "This agent has no workspace.")
+        rules = rules_of(spec.capabilities, self.services.settings.sandbox)
+        if rules is None:
+            raise ActionError("forbidden", "This agent may not use OpenCode.")
         return await self.services.workspaces.get(
-            WorkspaceSpec(id=spec.workspace_id, user_id=spec.user_id, actor_id=spec.actor_id)
+            WorkspaceSpec(spec.workspace_id, spec.user_id, spec.actor_id, rules)
         )
 
     async def _used_workspace(self) -> Workspace:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 from growqr.agents import coding_files, journal
-from growqr.agents.job import TaskFailed, TaskJob
+from growqr.agents.job import TaskFailed, TaskJob, Unanswered
+from growqr.agents.questions import Asking
 from growqr.agents.receipts import MAX_COMMANDS, CommandRun, Receipt, text_of
-from growqr.events import TaskResult
+from growqr.events import QuestionKind, TaskResult
 from growqr.git.forge import Author, CommitInfo
 from growqr.opencode.types import (
     Asked,
     Finished,
     Progress,
+    QuestionGone,
+    Retrying,
     Said,
     SessionMissing,
     Snapshot,
@@ -36,6 +41,11 @@ CONTINUE = (
     "Your work on this task was interrupted. Look at what is in the workspace, then continue "
     "where you stopped. This is the task:"
 )
+NO_ANSWER = (
+    "Nobody answered in time, so the answer is no. Go on without it if you can, else stop and say "
+    "what is missing."
+)
+_YES = frozenset({"allow", "allowed", "yes", "y", "ok", "okay"})
 MAX_INTERRUPTIONS = 6
 """Times that one task is continued after crashes and pauses."""
 MAX_FAILURES = 2
@@ -46,7 +56,8 @@ class CodingTurn:
     """One run of a coding task.
 
     The journal holds `session`, `prompts` (how often it was prompted), `commands`, `tokens`,
-    `claim` (set once the model is done) and `result`; each is the point from which a crash goes on.
+    `asked` (a question whose answer the model has not got yet), `claim` (set once the model is
+    done) and `result`; each is the point from which a crash goes on.
     """
 
     def __init__(self, agent: CodingAgent, job: TaskJob, workspace: Workspace) -> None:
@@ -62,9 +73,16 @@ class CodingTurn:
         if result is not None:
             return TaskResult.model_validate(result)
         if self._job.saved("claim") is None:
-            self._workspace.begin_task(int(self._job.saved("tokens") or 0))
-            await self._agent.bring_in(self._workspace, afresh=not self._job.saved("prompts"))
-            claim = await self._work()
+            asked = self._asked()
+            if asked is not None:  # asked by an earlier run; nothing runs while a person thinks
+                await self._answer_to(asked)
+            starting = self._agent.start_early(self._workspace)
+            try:
+                self._workspace.begin_task(int(self._job.saved("tokens") or 0))
+                await self._agent.bring_in(self._workspace, afresh=not self._job.saved("prompts"))
+                claim = await self._work()
+            finally:
+                starting.cancel()
             await self._job.save("tokens", self._workspace.task_tokens)
             await self._job.save("claim", claim)
         return await self._deliver(str(self._job.saved("claim")))
@@ -96,6 +114,9 @@ class CodingTurn:
         parts = [self._job.task.prompt, STANDING]
         if prompts:
             parts.insert(0, CONTINUE)
+        asked = self._asked()
+        if asked is not None:
+            parts.append(await self._told(asked))
         # Leaving this block early, for a pause or a cancellation, aborts the turn inside.
         async with aclosing(self._workspace.prompt(session_id, "\n\n".join(parts))) as turn:
             async for progress in turn:
@@ -132,11 +153,52 @@ class CodingTurn:
             await job.progress(0.9 - 0.8 * 0.85**self._tools, shown)
         elif isinstance(progress, ToolFinished):
             await self._tool_finished(progress)
+        elif isinstance(progress, Retrying):
+            await job.log("system", f"The model did not answer ({progress.reason}); trying again.")
         elif isinstance(progress, Asked):
-            options = "\n".join(f"- {option}" for option in progress.options)
-            question = "\n\n".join(part for part in (progress.question, options) if part)
-            answer = await job.ask(question, key=f"{session_id}:{progress.id}")
-            await self._workspace.answer(session_id, progress.id, answer)
+            await self._ask(session_id, progress)
+
+    async def _ask(self, session_id: str, asked: Asked) -> None:
+        """Ask the user, and tell the model; what it asked before a crash is not asked again."""
+        earlier = self._asked()
+        if earlier is None or (earlier.text, earlier.kind) != (asked.question, asked.kind):
+            earlier = _AskedBefore(
+                key=f"{session_id}:{asked.id}",
+                text=asked.question,
+                kind=asked.kind,
+                options=list(asked.options),
+            )
+            await self._job.save("asked", earlier.model_dump())
+        answer = await self._answer_to(earlier)
+        try:
+            if asked.kind == "permission":
+                allow = answer is not None and answer.strip().lower() in _YES
+                why = NO_ANSWER if answer is None else f"The user answered: {answer}"
+                await self._workspace.decide(session_id, asked.id, allow=allow, why=why)
+            else:
+                await self._workspace.answer(session_id, asked.id, answer or NO_ANSWER)
+        except QuestionGone as gone:
+            await self._job.log("system", gone.detail)
+        await self._job.save("asked", None)
+
+    def _asked(self) -> _AskedBefore | None:
+        saved = self._job.saved("asked")
+        return _AskedBefore.model_validate(saved) if saved else None
+
+    async def _answer_to(self, asked: _AskedBefore) -> str | None:
+        """Return what the user answered, however many runs ago; None: nothing in time."""
+        seconds = self._agent.services.settings.sandbox.question_seconds
+        asking = Asking(asked.text, asked.options, asked.kind, seconds)
+        try:
+            return await self._job.ask(asking, key=asked.key)
+        except Unanswered:
+            return None
+
+    async def _told(self, asked: _AskedBefore) -> str:
+        answer = await self._answer_to(asked)
+        return f"Before the interruption you asked:\n\n{asked.text}\n\n" + (
+            NO_ANSWER if answer is None else f"The user answered: {answer}"
+        )
 
     async def _tool_finished(self, tool: ToolFinished) -> None:
         if tool.tool != "bash":
@@ -216,6 +278,15 @@ class CodingTurn:
             self._agent.keep_known(change, coding_files.ids_of(snapshot.files))
             journal.put(change, task_id, "result", result.model_dump(mode="json"))
         return result
+
+
+class _AskedBefore(BaseModel):
+    """A question of the model, as the journal keeps it until the model has its answer."""
+
+    key: str
+    text: str
+    kind: QuestionKind
+    options: list[str] = []
 
 
 class _TurnBroke(Exception):

@@ -43,6 +43,7 @@ class AgentSpec(BaseModel):
     """The user's primary repository."""
     workspace_id: str | None
     capabilities: frozenset[str]
+    """In the registry one a line, because a pattern may have spaces."""
     siblings: dict[str, Sibling]
     """The user's other agents by name; for a sub-agent the Grow Agent is among them."""
 
@@ -67,7 +68,7 @@ async def load_spec(session: AsyncSession, actor_id: str) -> AgentSpec:
         channel_id=row.channel_id,
         repo=RepoRef(id=repo.id, owner_id=repo.owner_id, name=repo.name),
         workspace_id=row.workspace_id,
-        capabilities=frozenset(row.capabilities.split()),
+        capabilities=frozenset(filter(None, row.capabilities.splitlines())),
         siblings={
             other.name: Sibling(actor_id=other.id, channel_id=other.channel_id)
             for other in family

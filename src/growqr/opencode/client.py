@@ -66,8 +66,12 @@ class OpenCodeClient:
         body = {"answers": [[text]] * questions}
         await self._call("POST", f"/question/{_segment(question_id)}/reply", body)
 
-    async def refuse(self, permission_id: str) -> None:
-        body = {"reply": "reject", "message": "This is not allowed here; go on without it."}
+    async def decide(self, permission_id: str, *, allow: bool, why: str) -> None:
+        """Allow or deny what the server asks permission for, this once.
+
+        A refusal without words would end the turn.
+        """
+        body = {"reply": "once"} if allow else {"reply": "reject", "message": why or "No."}
         await self._call("POST", f"/permission/{_segment(permission_id)}/reply", body)
 
     @asynccontextmanager

@@ -4,12 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from growqr.opencode.rules import Rules
 from growqr.opencode.sandbox import WORKSPACE
-
-# The last matching rule wins, so `*` comes first. Rules steer the model; the sandbox is the
-# boundary. Asking is never an answer here: nobody watches the server's questions.
-_PERMISSIONS = {"*": "allow", "webfetch": "deny", "websearch": "deny"}
-_READ_ONLY = {**_PERMISSIONS, "edit": "deny"}
 
 _DISABLED = (
     "AUTOUPDATE",
@@ -23,12 +19,7 @@ _DISABLED = (
 )
 
 
-def permissions(*, read_only: bool) -> Mapping[str, str]:
-    """Return the rules, in the order in which they count."""
-    return _READ_ONLY if read_only else _PERMISSIONS
-
-
-def environment(provider: Mapping[str, Any], *, read_only: bool, password: str) -> dict[str, str]:
+def environment(provider: Mapping[str, Any], rules: Rules, *, password: str) -> dict[str, str]:
     """Return OpenCode's environment; `provider` is `Gateway.opencode_config()`.
 
     Everything inside the sandbox can read it. The password only keeps other programs of the
@@ -40,7 +31,7 @@ def environment(provider: Mapping[str, Any], *, read_only: bool, password: str) 
         "share": "disabled",
         "snapshot": False,
         "shell": "/opt/sh/bash",
-        "permission": permissions(read_only=read_only),
+        "permission": rules.permissions(),
         # project configuration is off, and with it AGENTS.md, which is only advice
         "instructions": [f"{WORKSPACE}/AGENTS.md"],
     }
@@ -51,17 +42,24 @@ def environment(provider: Mapping[str, Any], *, read_only: bool, password: str) 
     }
 
 
-def rules_in_force(agents: Sequence[Mapping[str, Any]], *, read_only: bool) -> bool:
-    """Tell whether the coding agent follows our rules; an unknown key is ignored silently."""
-    wanted = [(name, "*", action) for name, action in permissions(read_only=read_only).items()]
-    for agent in agents:
-        if agent.get("name") != "build":
-            continue
-        found = [
-            (rule.get("permission"), rule.get("pattern"), rule.get("action"))
-            for rule in agent.get("permission") or ()
-            # OpenCode adds its own folder of long outputs after everybody's rules
-            if isinstance(rule, Mapping) and rule.get("permission") != "external_directory"
-        ]
-        return found[-len(wanted) :] == wanted
-    return False
+def rules_in_force(agents: Sequence[Mapping[str, Any]], rules: Rules) -> bool:
+    """Tell whether every agent of OpenCode follows our rules; an unknown key is ignored silently.
+
+    Ours must come last, because the last rule that matches wins.
+    """
+    wanted: list[tuple[str, str, str]] = []
+    for name, action in rules.permissions().items():
+        patterns = {"*": action} if isinstance(action, str) else action
+        wanted += [(name, pattern, what) for pattern, what in patterns.items()]
+    return any(agent.get("name") == "build" for agent in agents) and all(
+        _in_force(agent)[-len(wanted) :] == wanted for agent in agents
+    )
+
+
+def _in_force(agent: Mapping[str, Any]) -> list[tuple[Any, Any, Any]]:
+    return [
+        (rule.get("permission"), rule.get("pattern"), rule.get("action"))
+        for rule in agent.get("permission") or ()
+        # OpenCode adds its own folder of long outputs after everybody's rules
+        if isinstance(rule, Mapping) and rule.get("permission") != "external_directory"
+    ]

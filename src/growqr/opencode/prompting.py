@@ -17,6 +17,7 @@ _RECONNECTS = 3
 _RECONNECT_SECONDS = 1.0
 _WIND_DOWN_SECONDS = 10.0
 _LOST = "The connection to OpenCode broke and did not come back."
+_TOO_MANY = "This is not allowed: too many questions were asked. Go on without it."
 _ABORTED = TurnFailed("The work was stopped.", retryable=False, aborted=True)
 
 Event = Mapping[str, Any]
@@ -61,7 +62,8 @@ class Conversation:
                 for progress in self.turn.feed(event):
                     yield progress
                 while self.turn.refusals:
-                    await self._client.refuse(self.turn.refusals.pop())
+                    refused = self.turn.refusals.pop()
+                    await self._client.decide(refused, allow=False, why=_TOO_MANY)
                 if self.turn.steps > self._settings.max_steps:
                     reason = f"The model did not finish in {self._settings.max_steps} steps."
                     yield await self._give_up(stream, TurnFailed(reason, retryable=False))
@@ -172,7 +174,9 @@ class _Stream:
         try:
             async with self._client.events() as events:
                 async for event in events:
-                    await self._queue.put(event)
+                    # while a person thinks, nobody reads the queue, and only these come
+                    if event.get("type") != "server.heartbeat":
+                        await self._queue.put(event)
         except GrowError as error:
             failure = WorkspaceFailed(error.detail)
         await self._queue.put(failure)

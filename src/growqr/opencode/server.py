@@ -10,6 +10,7 @@ from growqr.opencode.binaries import find_opencode
 from growqr.opencode.client import OpenCodeClient
 from growqr.opencode.logs import WorkspaceLog
 from growqr.opencode.places import Place
+from growqr.opencode.rules import Rules
 from growqr.opencode.sandbox import Gateway, Running, Sandbox, SandboxSpec
 from growqr.opencode.types import WorkspaceFailed, WorkspaceSpec
 from growqr.settings import SandboxSettings
@@ -55,10 +56,10 @@ class Server:
                 id=spec.id,
                 root=place.root,
                 uid=place.uid,
-                read_only=spec.read_only,
+                read_only=spec.rules.read_only,
                 model_socket=await gateway.open(spec.id, spec.user_id),
                 environment=config.environment(
-                    gateway.opencode_config(), read_only=spec.read_only, password=password
+                    gateway.opencode_config(), spec.rules, password=password
                 ),
                 opencode=find_opencode(settings),
                 memory_bytes=settings.memory_bytes,
@@ -71,7 +72,7 @@ class Server:
             log.add(note)
         try:
             async with asyncio.timeout(_START_SECONDS):
-                await server._ready(read_only=spec.read_only)
+                await server._ready(spec.rules)
         except TimeoutError as error:
             await server.stop()
             raise WorkspaceFailed(f"OpenCode did not answer in {_START_SECONDS} s.") from error
@@ -115,7 +116,7 @@ class Server:
         await self._running.kill()
         await self._watching
 
-    async def _ready(self, *, read_only: bool) -> None:
+    async def _ready(self, rules: Rules) -> None:
         # the port accepts before the server answers and such a request hangs: wait for the line
         waits = [asyncio.create_task(event.wait()) for event in (self._listening, self.ended)]
         try:
@@ -125,7 +126,7 @@ class Server:
                 wait.cancel()
         if self.ended.is_set():
             raise WorkspaceFailed(self.reason)
-        if not config.rules_in_force(await self.client.agents(), read_only=read_only):
+        if not config.rules_in_force(await self.client.agents(), rules):
             raise WorkspaceFailed("OpenCode does not follow the permissions it was given.")
 
     async def _watch(self) -> None:

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from growqr.opencode.sandbox import WORKSPACE
 from growqr.opencode.types import (
     Asked,
     Finished,
     Progress,
+    Retrying,
     Said,
     ToolFinished,
     ToolStarted,
@@ -18,6 +20,19 @@ from growqr.opencode.types import (
 _OUTPUT_CHARS = 16_000
 _TEXT_CHARS = 100_000
 _TITLE_CHARS = 500
+
+
+ALLOW, DENY = "Allow", "Deny"
+"""What a person can choose when the model asks permission."""
+_MOST_QUESTIONS = 20
+"""In one turn; further permissions are refused without asking."""
+
+
+@dataclass(frozen=True)
+class OpenQuestion:
+    kind: Literal["question", "permission"]
+    parts: int
+    """Texts that the answer must have."""
 
 
 class Turn:
@@ -32,10 +47,10 @@ class Turn:
         self.steps = 0
         """Model calls begun, those of helpers that the model started included."""
         self.ended = False
-        self.questions: dict[str, int] = {}
-        """Open questions: how many texts each wants."""
+        self.questions: dict[str, OpenQuestion] = {}
+        """What the server waits for, by its id."""
         self.refusals: list[str] = []
-        """Permissions that the server waits for; nobody grants any."""
+        """Permissions that the server waits for and nobody will be asked for."""
         self._session_id = session_id
         self._last = last_message_id
         self._family = {session_id}
@@ -43,7 +58,9 @@ class Turn:
         self._started: set[str] = set()
         self._done: set[str] = set()
         self._roles: dict[str, str] = {}
+        self._asked: set[str] = set()
         self._tokens: dict[str, int] = {}
+        self._retries = 0
         self._said = ""
         self._error: TurnFailed | None = None
 
@@ -65,11 +82,15 @@ class Turn:
         elif kind == "question.asked":
             yield from self._question(data)
         elif kind == "permission.asked":
-            self.refusals.append(_string(data.get("id")))
+            yield from self._permission(data)
+        elif kind in ("permission.replied", "question.replied", "question.rejected"):
+            self.questions.pop(_string(data.get("requestID")), None)
         elif data.get("sessionID") == self._session_id:
             if kind == "session.error":
                 self._begun = True  # it can fail before it has a message
                 self._error = _failure(_object(data.get("error")))
+            elif kind == "session.status":
+                yield from self._retrying(_object(data.get("status")))
             elif kind == "session.idle" and self._begun:
                 yield self._end()
 
@@ -140,21 +161,55 @@ class Turn:
 
     def _question(self, data: Mapping[str, Any]) -> Iterator[Progress]:
         question_id = _string(data.get("id"))
-        asked = [item for item in data.get("questions") or () if isinstance(item, dict)][:10]
-        if question_id in self.questions or not asked:
+        asked = [item for item in _list(data.get("questions")) if isinstance(item, dict)][:10]
+        if question_id in self._asked or not asked:
             return
-        self.questions[question_id] = len(asked)
         options = [
             _string(_object(option).get("label"))[:200]
             for item in asked
-            for option in (item.get("options") or ())[:20]
+            for option in _list(item.get("options"))[:20]
         ]
         text = "\n".join(_string(item.get("question"))[:2000] for item in asked)
+        self._asked.add(question_id)
+        self.questions[question_id] = OpenQuestion("question", len(asked))
         yield Asked(text, question_id, tuple(options))
+
+    def _permission(self, data: Mapping[str, Any]) -> Iterator[Progress]:
+        permission_id = _string(data.get("id"))
+        if permission_id in self._asked:
+            return
+        if len(self._asked) >= _MOST_QUESTIONS:
+            self.refusals.append(permission_id)
+            return
+        self._asked.add(permission_id)
+        self.questions[permission_id] = OpenQuestion("permission", 1)
+        yield Asked(_wish(data), permission_id, (ALLOW, DENY), "permission")
+
+    def _retrying(self, status: Mapping[str, Any]) -> Iterator[Progress]:
+        attempt = status.get("attempt")
+        if status.get("type") == "retry" and isinstance(attempt, int) and attempt > self._retries:
+            self._retries = attempt
+            yield Retrying(_string(status.get("message"))[:_TITLE_CHARS] or "no answer", attempt)
 
     def _end(self) -> Progress:
         self.ended = True
         return self._error or Finished(self._said, sum(self._tokens.values()))
+
+
+def _wish(data: Mapping[str, Any]) -> str:
+    permission = _string(data.get("permission"))[:100] or "a tool"
+    command = _object(data.get("metadata")).get("command")
+    if permission == "bash" and isinstance(command, str):
+        return f"May I run this command?\n\n{_code(command[:2000])}"
+    patterns = [_string(pattern)[:200] for pattern in _list(data.get("patterns"))[:20]]
+    return f"May I use `{permission}` on {', '.join(patterns) or 'this'}?"
+
+
+def _code(text: str) -> str:
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _failure(error: Mapping[str, Any]) -> TurnFailed:
@@ -188,6 +243,10 @@ def _count(tokens: Mapping[str, Any]) -> int:
 
 def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
 
 
 def _string(value: Any) -> str:

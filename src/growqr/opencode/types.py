@@ -7,6 +7,7 @@ from typing import Literal
 
 from growqr.errors import Conflict, GrowError, InvalidInput, TooLarge, Unavailable
 from growqr.events import now
+from growqr.opencode.rules import Rules
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -20,8 +21,8 @@ class WorkspaceSpec:
     id: str
     user_id: str
     actor_id: str
-    read_only: bool = False
-    """The files can be read inside, not changed."""
+    rules: Rules = field(default_factory=Rules)
+    """What the model may do in it."""
 
     def __post_init__(self) -> None:
         for value in (self.id, self.user_id, self.actor_id):
@@ -101,11 +102,20 @@ class ToolFinished:
 
 @dataclass(frozen=True)
 class Asked:
-    """The model waits for a person; answer with `Workspace.answer(session_id, asked.id, …)`."""
+    """The model waits for a person; answer with `Workspace.answer`, a permission with `decide`."""
 
     question: str
     id: str = ""
     options: tuple[str, ...] = ()
+    kind: Literal["question", "permission"] = "question"
+
+
+@dataclass(frozen=True)
+class Retrying:
+    """The model did not answer; OpenCode asks it again by itself."""
+
+    reason: str
+    attempt: int
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ class TurnFailed:
     """Somebody called `abort`."""
 
 
-Progress = Said | ToolStarted | ToolFinished | Asked | Finished | TurnFailed
+Progress = Said | ToolStarted | ToolFinished | Asked | Retrying | Finished | TurnFailed
 
 
 @dataclass(frozen=True)
@@ -169,6 +179,12 @@ class SessionBusy(Conflict):
     """The session works on another prompt."""
 
     code = "workspace.session_busy"
+
+
+class QuestionGone(Conflict):
+    """The model waits for this answer no more, or never did."""
+
+    code = "workspace.question_gone"
 
 
 class SessionMissing(Conflict):

@@ -53,6 +53,7 @@ class Workspaces:
                     gateway=self._gateway,
                     line=self._line,
                 )
+            await found.adopt(spec.rules)
             return found
 
     async def aclose(self) -> None:
