@@ -3,12 +3,11 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, assert_type
-from urllib.parse import urlsplit
 
 import pytest
 from pydantic import BaseModel
@@ -32,6 +31,7 @@ from pyrivet import (
 )
 
 from .conftest import Stage
+from .proxy import Proxy
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
@@ -160,49 +160,6 @@ async def test_plain_http_gives_the_actors_own_answer(log: ActorHandle, key: lis
     assert (await log.fetch("busy")).status_code == 503
     with pytest.raises(ActorNotFound):
         await log.client.get("log", [*key, "nobody"]).fetch("/")
-
-
-UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-
-
-class Proxy:
-    """Stands before the engine; answers 503 to as many connections as it is told."""
-
-    def __init__(self, endpoint: str) -> None:
-        self.refusals = 0
-        self.endpoint = ""
-        self._engine = urlsplit(endpoint)
-
-    @asynccontextmanager
-    async def serve(self) -> AsyncIterator["Proxy"]:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with server:
-            yield self
-
-    async def _connected(
-        self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter
-    ) -> None:
-        try:
-            if self.refusals:
-                self.refusals -= 1
-                await incoming.readuntil(b"\r\n\r\n")
-                outgoing.write(UNAVAILABLE)
-                return
-            host, port = self._engine.hostname, self._engine.port
-            answers, requests = await asyncio.open_connection(host, port)
-            await asyncio.gather(_copy(incoming, requests), _copy(answers, outgoing))
-        finally:
-            outgoing.close()
-
-
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    try:
-        while data := await source.read(65_536):
-            target.write(data)
-            await target.drain()
-    finally:
-        target.close()
 
 
 WAYS: dict[str, Callable[[ActorHandle], Awaitable[Any]]] = {

@@ -74,6 +74,16 @@ class Grocer(Actor):
         await self.schedule.every(timedelta(milliseconds=milliseconds), "tick", id="tick")
 
     @action
+    async def tick_by_cron(self, expression: str, timezone: str = "UTC") -> list[str]:
+        await self.schedule.cron(expression, "tick", id="tick", timezone=timezone)
+        return [f"{alarm.id} {alarm.action}" for alarm in self.schedule.list()]
+
+    @action
+    async def next_tick(self) -> datetime | None:
+        alarm = self.schedule.get("tick")
+        return None if alarm is None else alarm.at
+
+    @action
     async def tick(self) -> None:
         self.state.fruits.append("tick")
         self.seen.put_nowait("tick")
@@ -162,6 +172,38 @@ async def test_alarm_repeats_until_it_is_cancelled(
     assert len(ticks) >= 3
     await grocer.call("add", "last")
     assert await grocer.call("stop_ticking") is False
+
+
+async def test_cron_is_due_again_and_again_until_it_is_changed(
+    grocer: ActorHandle, seen: "asyncio.Queue[str]"
+) -> None:
+    assert await grocer.call("tick_by_cron", "* * * * * *") == ["tick tick"]
+    for _ in range(3):
+        await until(seen, "tick")
+    due = await grocer.call("next_tick")
+    assert await grocer.call("tick_by_cron", "0 0 1 1 *", "Europe/Berlin") == ["tick tick"]
+    assert await grocer.call("next_tick") > due
+    assert await grocer.call("stop_ticking") is True
+    assert await grocer.call("next_tick") is None
+
+
+async def test_stays_awake_for_an_alarm_that_the_engine_would_be_late_for(
+    grocer: ActorHandle, seen: "asyncio.Queue[str]"
+) -> None:
+    await grocer.call("wake_in", 2_000)
+    async with asyncio.timeout(SECONDS):
+        assert [await seen.get(), await seen.get()] == ["start 1", "alarm"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "timezone"),
+    [("* * * *", "UTC"), ("0 0 30 2 *", "UTC"), ("* * * * *", "Moon/Sea")],
+)
+async def test_cron_that_means_nothing_is_refused(
+    grocer: ActorHandle, expression: str, timezone: str
+) -> None:
+    with pytest.raises(ActionError, match="internal_error"):
+        await grocer.call("tick_by_cron", expression, timezone)
 
 
 async def test_messages_are_handled_in_order(

@@ -160,14 +160,14 @@ async def test_failing_background_work_does_no_harm(
 
 
 async def test_destroyed_actor_loses_everything(
-    stage: Stage, diary: Any, seen: "asyncio.Queue[str]"
+    stage: Stage, key: list[str], diary: Any, seen: "asyncio.Queue[str]"
 ) -> None:
     await diary.call("note", "gone soon")
     await diary.destroy()
     await expect(seen, "create", "start 1", "gone soon", "destroy")
     client = await stage.client()
     with pytest.raises(ActorNotFound):
-        await client.get("diary", diary.key).call("notes")
+        await client.get("diary", key).call("notes")
     with pytest.raises(ActorNotFound):
         await diary.destroy()
     assert await diary.call("notes") == []

@@ -6,8 +6,9 @@ from pyrivet._database import Database, Result
 from pyrivet._kv import KeyValue
 from pyrivet._queue import Queue
 from pyrivet._raw import Request, Response
-from pyrivet._schedule import Schedule
+from pyrivet._schedule import Alarm, Schedule
 from pyrivet._subscription import Subscription
+from pyrivet._transaction import Transaction
 from pyrivet.actor import Actor, ActorOptions
 from pyrivet.client import ActorHandle, Client
 from pyrivet.engine import Engine
@@ -33,6 +34,7 @@ __all__ = [
     "ActorHandle",
     "ActorNotFound",
     "ActorOptions",
+    "Alarm",
     "CallInterrupted",
     "Client",
     "Connection",
@@ -52,6 +54,7 @@ __all__ = [
     "RivetError",
     "Schedule",
     "Subscription",
+    "Transaction",
     "Unreachable",
     "Worker",
     "WorkerError",

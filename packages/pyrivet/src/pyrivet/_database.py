@@ -2,13 +2,25 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 from pyrivet import _protocol as p
 from pyrivet._backoff import Backoff
 from pyrivet._envoy import Envoy, LinkLost
+from pyrivet._transaction import (
+    BEGIN,
+    LOST,
+    ROLLBACK,
+    Transaction,
+    TransactionLost,
+    commit,
+    inline,
+)
+from pyrivet._turns import Turns
 from pyrivet.errors import DatabaseError, DatabaseInterrupted
 
 MAX_PARAM_BYTES = 131_072
@@ -22,6 +34,9 @@ _DIED = "sqlite worker"
 _REPLACED = "actor does not exist"
 # What may run twice, and outside a transaction.
 _READS = ("SELECT", "VALUES", "EXPLAIN", "PRAGMA")
+_MARK = p.SqlStatement("PRAGMA application_id", None)
+_NOTHING = p.SqlStatement("SELECT 1", None)
+_TRANSACTION_TIMEOUT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,8 @@ class Database:
     Only the result of a write that was applied may be lost with the connection; whoever looks at
     it then gets DatabaseInterrupted, and the actor restarts.
 
-    Use `batch` rather than BEGIN and COMMIT.
+    Several statements are one transaction in a `batch`, where they are known beforehand, or in a
+    `transaction`. Do not use BEGIN and COMMIT: the engine may drop what they opened unnoticed.
     """
 
     def __init__(self, envoy: Envoy, actor_id: str, generation: int, owner: Owner) -> None:
@@ -60,6 +76,7 @@ class Database:
         self._target = p.SqlTarget(envoy.address.namespace, actor_id, generation)
         self._owner = owner
         self._writing = asyncio.Lock()
+        self._turns = Turns()
 
     async def execute(self, sql: str, *params: Any) -> Result:
         """Run one statement with `?` placeholders.
@@ -69,9 +86,8 @@ class Database:
         statement = _statement(sql, params)
         if not _is_read(sql):
             return (await self._write([statement]))[0]
-        target = self._target
-        answer = await self._ask(lambda request_id: p.SqlExecute(request_id, target, statement))
-        return _result(answer)
+        async with self._turns.shared():
+            return await self._read(statement)
 
     async def query(self, sql: str, *params: Any) -> list[dict[str, Any]]:
         """Run one statement and return its rows, as column name to value. Raises DatabaseError."""
@@ -90,6 +106,38 @@ class Database:
             raise DatabaseError(f"a batch of {size} bytes is over the limit of {MAX_BATCH_BYTES}")
         return await self._write(prepared)
 
+    @asynccontextmanager
+    async def transaction(
+        self, *, timeout: timedelta = _TRANSACTION_TIMEOUT
+    ) -> AsyncIterator[Transaction]:
+        """Open a transaction: `async with db.transaction() as tx: await tx.execute(…)`.
+
+        It is applied at the end of the context, and not at all if that is left by an error. Other
+        statements of the actor wait until then, so keep it short; after `timeout` it is undone.
+        Each statement takes a round trip: prefer `batch` where the statements are known.
+
+        Raises:
+            DatabaseError: the engine refused or lost it, or it took too long; nothing was applied
+                and it may be tried again.
+        """
+        async with self._turns.alone():
+            current = Transaction(self._run_inside)
+            try:
+                async with asyncio.timeout(timeout.total_seconds()) as limit:
+                    try:
+                        await self._begin()
+                        yield current
+                        current.end()
+                        await self._commit()
+                    except BaseException:
+                        current.end()
+                        await asyncio.shield(asyncio.create_task(self._rollback()))
+                        raise
+            except TimeoutError as error:
+                if limit.expired():
+                    raise DatabaseError("the transaction took too long and was undone") from error
+                raise
+
     async def ensure(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[Result]:
         """Run statements that may run twice, such as CREATE … IF NOT EXISTS and SELECT.
 
@@ -97,7 +145,8 @@ class Database:
         a batch was applied: where nothing changes, nothing is written. Raises DatabaseError.
         """
         prepared, target = [_statement(*statement) for statement in statements], self._target
-        answer = await self._ask(lambda request_id: p.SqlBatch(request_id, target, prepared))
+        async with self._turns.shared():
+            answer = await self._ask(lambda request_id: p.SqlBatch(request_id, target, prepared))
         return [_result(result) for result in answer.results]
 
     async def script(self, sql: str) -> None:
@@ -106,17 +155,21 @@ class Database:
         Not one transaction, so write them to be repeatable (`IF NOT EXISTS`). Raises
         DatabaseError; DatabaseInterrupted when the connection broke meanwhile.
         """
+        async with self._turns.shared():
+            try:
+                await self._script(sql)
+            except LinkLost as error:
+                self._owner.interrupted()
+                raise DatabaseInterrupted("unknown how far the script came") from error
+
+    async def _read(self, statement: p.SqlStatement) -> Result:
         target = self._target
-        try:
-            await self._ask(lambda request_id: p.SqlScript(request_id, target, sql), repeat=False)
-        except LinkLost as error:
-            self._owner.interrupted()
-            raise DatabaseInterrupted("unknown how far the script came") from error
+        return _result(await self._ask(lambda number: p.SqlExecute(number, target, statement)))
 
     async def _write(self, statements: list[p.SqlStatement]) -> list[Result]:
         # One write at a time, so that the mark in the database is that of the last one.
-        async with self._writing:
-            mark = random.randrange(1, 1 << 31)  # noqa: S311 - tells writes apart, hides nothing
+        async with self._turns.shared(), self._writing:
+            mark = _new_mark()
             marked = [*statements, p.SqlStatement(f"PRAGMA application_id = {mark}", None)]
             target = self._target
             while True:
@@ -131,8 +184,56 @@ class Database:
                     return [_result(result) for result in answer.results[:-1]]
 
     async def _last_mark(self) -> int:
-        mark: int = (await self.query("PRAGMA application_id"))[0]["application_id"]
+        mark: int = (await self._read(_MARK)).rows[0]["application_id"]
         return mark
+
+    async def _script(self, sql: str, *, repeat: bool = False) -> p.SqlRows:
+        target = self._target
+        answer: p.SqlRows = await self._ask(
+            lambda request_id: p.SqlScript(request_id, target, sql), repeat=repeat
+        )
+        return answer
+
+    async def _begin(self) -> None:
+        while True:
+            try:
+                await self._script(BEGIN)
+            except LinkLost:
+                await self._rollback()  # in case it is open
+            else:
+                return
+
+    async def _run_inside(self, sql: str, params: Sequence[Any]) -> Result:
+        """Run a statement in the transaction that is open; raises TransactionLost."""
+        script = self._guarded(inline(sql, _statement(sql, params).params or []))
+        if _is_read(sql):
+            return Result(_rows(await script), 0, None)
+        # The engine tells with each statement what the last write did.
+        answer, after = await asyncio.gather(script, self._read(_NOTHING))
+        return Result(_rows(answer), after.changes, after.last_row_id)
+
+    async def _commit(self) -> None:
+        mark = _new_mark()
+        try:
+            await self._guarded(commit(mark))
+        except TransactionLost:
+            await self._rollback()  # so that the mark is that of what is committed
+            if await self._last_mark() != mark:
+                raise
+
+    async def _guarded(self, sql: str) -> p.SqlRows:
+        try:
+            return await self._script(sql)
+        except LinkLost as error:
+            raise TransactionLost from error
+        except DatabaseError as error:
+            if LOST in str(error):
+                raise TransactionLost from error
+            raise
+
+    async def _rollback(self) -> None:
+        with suppress(DatabaseError):  # none is open
+            await self._script(ROLLBACK, repeat=True)
 
     async def _ask(self, make: Callable[[int], p.ToEngine], *, repeat: bool = True) -> Any:
         """Send a request until it has run; raises LinkLost when that is unknown."""
@@ -204,6 +305,13 @@ def _value(value: Any) -> p.SqliteValue:
 
 
 def _result(answer: p.SqlResult) -> Result:
+    return Result(_rows(answer), answer.changes, answer.last_insert_row_id)
+
+
+def _rows(answer: p.SqlResult | p.SqlRows) -> list[dict[str, Any]]:
     columns = answer.columns
-    rows = [dict(zip(columns, row, strict=True)) for row in answer.rows]
-    return Result(rows, answer.changes, answer.last_insert_row_id)
+    return [dict(zip(columns, row, strict=True)) for row in answer.rows]
+
+
+def _new_mark() -> int:
+    return random.randrange(1, 1 << 31)  # noqa: S311 - tells writes apart, hides nothing

@@ -69,7 +69,9 @@ class ActorRun:
         self._ids = {"actor": self.name, "actor_id": self.id, "generation": self.generation}
         self._tasks = Tasks(f"{self.name}/{'/'.join(self.key)}", self._ids)
         self._idleness = Idleness(
-            self.options.sleep_after, lambda: self._emit(p.Intent(p.IntentSleep()))
+            self.options.sleep_after,
+            lambda: self._emit(p.Intent(p.IntentSleep())),
+            lambda: self.schedule.next_ms(),
         )
         self.hold = self._idleness.hold
         self.db = Database(envoy, self.id, self.generation, self)

@@ -5,13 +5,14 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyrivet import _wire
 from pyrivet._database import Database
+from pyrivet._recurrence import Cron, Interval, Recurrence
 from pyrivet.errors import ActionError
 
 log = logging.getLogger("pyrivet")
@@ -22,13 +23,16 @@ SCHEMA = (
 )
 # A table of its own, as actors have the one above since before alarms could repeat.
 REPEATS = (
-    "CREATE TABLE IF NOT EXISTS pyrivet_repeat "
-    "(id TEXT PRIMARY KEY, every_ms INTEGER NOT NULL) WITHOUT ROWID"
+    "CREATE TABLE IF NOT EXISTS pyrivet_recurrence "
+    "(id TEXT PRIMARY KEY, every_ms INTEGER, cron TEXT, zone TEXT) WITHOUT ROWID"
 )
 LOAD = (
-    "SELECT id, at_ms, action, args, every_ms "
-    "FROM pyrivet_schedule LEFT JOIN pyrivet_repeat USING (id)"
+    "SELECT id, at_ms, action, args, every_ms, cron, zone "
+    "FROM pyrivet_schedule LEFT JOIN pyrivet_recurrence USING (id)"
 )
+_INSERT = "INSERT OR REPLACE INTO pyrivet_schedule (id, at_ms, action, args) VALUES (?, ?, ?, ?)"
+_INSERT_RECURRENCE = "INSERT OR REPLACE INTO pyrivet_recurrence VALUES (?, ?, ?, ?)"
+_DELETE_RECURRENCE = "DELETE FROM pyrivet_recurrence WHERE id = ?"
 ON_ALARM = ""
 """Stands for `Actor.on_alarm` in place of an action's name."""
 _ALARM_ID = "pyrivet:on_alarm"
@@ -38,12 +42,27 @@ _LONGEST_WAIT_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm, as `Schedule.get` and `Schedule.list` tell it."""
+
+    id: str
+    at: datetime
+    """When it is due next."""
+    action: str
+    args: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry:
     id: str
     at_ms: int
     action: str
     args: str
-    every_ms: int | None = None
+    recurrence: Recurrence | None = None
+
+    def same_task(self, other: "_Entry") -> bool:
+        """Whether it is the same but for when it is due next."""
+        return replace(self, at_ms=0) == replace(other, at_ms=0)
 
 
 class Schedule:
@@ -58,7 +77,7 @@ class Schedule:
         db: Database,
         *,
         known: Callable[[str], bool],
-        run: Callable[[str, list[Any]], Awaitable[None]],
+        run: Callable[[str, Any], Awaitable[None]],
         changed: Callable[[], None],
         due: Callable[[], None],
     ) -> None:
@@ -75,7 +94,7 @@ class Schedule:
 
         Durable when it returns. Raises ValueError for an unknown action or a time without zone.
         """
-        return await self._add(uuid.uuid4().hex, when, action, args, None)
+        return await self._add(self._entry(uuid.uuid4().hex, when, action, args))
 
     async def after(self, delay: timedelta, action: str, *args: Any) -> str:
         """Run an action after a delay; see `at`."""
@@ -98,22 +117,59 @@ class Schedule:
         every_ms = round(interval / timedelta(milliseconds=1))
         if every_ms < 1:
             raise ValueError("the interval is too short")
-        known = self._entries.get(id)
-        same = known is not None and (known.action, known.args, known.every_ms) == (
-            action,
-            _wire.dump(list(args)),
-            every_ms,
+        entry = self._entry(
+            id, start or datetime.now(UTC) + interval, action, args, Interval(every_ms)
         )
-        if same and known is not None and (start is None or _on_grid(known, start)):
+        known = self._entries.get(id)
+        if known is None or not known.same_task(entry):
+            return await self._add(entry)
+        if start is not None and (known.at_ms - entry.at_ms) % every_ms:
+            return await self._add(entry)
+        return id
+
+    async def cron(
+        self,
+        expression: str,
+        action: str,
+        *args: Any,
+        id: str,  # noqa: A002 - the word of the schedule
+        timezone: str = "UTC",
+    ) -> str:
+        """Run an action at the times of a cron expression, such as `*/5 * * * *`.
+
+        It has five fields (minute, hour, day, month, weekday), or six with seconds in front, as
+        Debian's cron reads them; `timezone` is a name such as `Europe/Berlin`. Where daylight
+        saving skips a time of day, the alarm is due right after; where it repeats one, the first
+        time counts.
+
+        While the alarm `id` stays the same, nothing changes: safe to say in each `on_start`. With
+        another expression, zone, action or arguments it is replaced. However many times have been
+        missed, they are made up for once. Raises as `at` does; ValueError for an expression or
+        zone that is none.
+        """
+        recurrence = Cron(expression, timezone)
+        entry = self._entry(id, recurrence.first(datetime.now(UTC)), action, args, recurrence)
+        known = self._entries.get(id)
+        if known is not None and known.same_task(entry):
             return id
-        return await self._add(id, start or datetime.now(UTC) + interval, action, args, every_ms)
+        return await self._add(entry)
 
     async def set_alarm(self, when: datetime | None) -> None:
         """Run `on_alarm` at a time; an actor has one such alarm, None clears it. See `at`."""
         if when is None:
             await self.cancel(_ALARM_ID)
         else:
-            await self._add(_ALARM_ID, when, ON_ALARM, (), None)
+            await self._add(self._entry(_ALARM_ID, when, ON_ALARM, ()))
+
+    def get(self, alarm_id: str) -> Alarm | None:
+        """Return an alarm; None if it has run, was cancelled or never was."""
+        entry = self._entries.get(alarm_id)
+        return None if entry is None or entry.action == ON_ALARM else _told(entry)
+
+    def list(self) -> Sequence[Alarm]:
+        """Return what `at`, `after`, `every` and `cron` have set, the next one first."""
+        entries = [entry for entry in self._entries.values() if entry.action != ON_ALARM]
+        return [_told(entry) for entry in sorted(entries, key=lambda entry: entry.at_ms)]
 
     async def cancel(self, alarm_id: str) -> bool:
         """Remove an alarm; returns whether it was still there."""
@@ -122,7 +178,7 @@ class Schedule:
         await self._db.batch(
             [
                 ("DELETE FROM pyrivet_schedule WHERE id = ?", (alarm_id,)),
-                ("DELETE FROM pyrivet_repeat WHERE id = ?", (alarm_id,)),
+                (_DELETE_RECURRENCE, (alarm_id,)),
             ]
         )
         self._arm()
@@ -131,9 +187,9 @@ class Schedule:
 
     # What follows is for this package only.
 
-    def load(self, rows: list[dict[str, Any]]) -> None:
+    def load(self, rows: Sequence[dict[str, Any]]) -> None:
         """Take the rows of `LOAD`."""
-        self._entries = {row["id"]: _Entry(**row) for row in rows}
+        self._entries = {row["id"]: _read(row) for row in rows}
 
     def resume(self) -> None:
         """Start to watch the clock."""
@@ -168,33 +224,26 @@ class Schedule:
         except Exception:
             log.exception("actor.alarm_failed", extra={"action": entry.action, "alarm": entry.id})
 
-    async def _add(
+    def _entry(
         self,
         alarm_id: str,
         when: datetime,
         action: str,
         args: tuple[Any, ...],
-        every_ms: int | None,
-    ) -> str:
+        recurrence: Recurrence | None = None,
+    ) -> _Entry:
         if action != ON_ALARM and not self._known(action):
             raise ValueError(f"no action {action!r}")
         if when.tzinfo is None:
             raise ValueError("the time needs a time zone")
-        if alarm_id not in self._entries and len(self._entries) >= _MAX_ENTRIES:
-            raise ActionError("schedule_full", f"at most {_MAX_ENTRIES} alarms per actor")
         at_ms = round(when.timestamp() * 1000)
-        entry = _Entry(alarm_id, at_ms, action, _wire.dump(list(args)), every_ms)
-        statements: list[tuple[str, tuple[Any, ...]]] = [
-            (
-                "INSERT OR REPLACE INTO pyrivet_schedule (id, at_ms, action, args) "
-                "VALUES (?, ?, ?, ?)",
-                (entry.id, entry.at_ms, entry.action, entry.args),
-            )
-        ]
-        if every_ms is not None:
-            repeat = "INSERT OR REPLACE INTO pyrivet_repeat (id, every_ms) VALUES (?, ?)"
-            statements.append((repeat, (entry.id, every_ms)))
-        await self._db.batch(statements)
+        return _Entry(alarm_id, at_ms, action, _wire.dump([*args]), recurrence)
+
+    async def _add(self, entry: _Entry) -> str:
+        if entry.id not in self._entries and len(self._entries) >= _MAX_ENTRIES:
+            raise ActionError("schedule_full", f"at most {_MAX_ENTRIES} alarms per actor")
+        row = (entry.id, entry.at_ms, entry.action, entry.args)
+        await self._db.batch([(_INSERT, row), _recurrence_statement(entry)])
         self._entries[entry.id] = entry
         self._arm()
         self._changed()
@@ -204,11 +253,12 @@ class Schedule:
         """Remove an alarm that has run, or move it to its next time."""
         if self._entries.get(entry.id) is not entry:
             return  # its action has cancelled it or set it anew
-        if entry.every_ms is None:
+        recurrence = entry.recurrence
+        next_ms = None if recurrence is None else recurrence.next_ms(entry.at_ms, _now_ms())
+        if next_ms is None:
             await self.cancel(entry.id)
             return
-        missed = max(0, time.time_ns() // 1_000_000 - entry.at_ms) // entry.every_ms
-        later = replace(entry, at_ms=entry.at_ms + (missed + 1) * entry.every_ms)
+        later = replace(entry, at_ms=next_ms)
         self._entries[entry.id] = later
         await self._db.execute(
             "UPDATE pyrivet_schedule SET at_ms = ? WHERE id = ?", later.at_ms, later.id
@@ -225,6 +275,28 @@ class Schedule:
         self._timer = loop.call_later(min(delay, _LONGEST_WAIT_SECONDS), self._due)
 
 
-def _on_grid(entry: _Entry, start: datetime) -> bool:
-    """Whether a repeating alarm started at that time would be due when this one is."""
-    return (entry.at_ms - round(start.timestamp() * 1000)) % (entry.every_ms or 1) == 0
+def _recurrence_statement(entry: _Entry) -> tuple[str, tuple[Any, ...]]:
+    match entry.recurrence:
+        case Interval(every_ms):
+            return _INSERT_RECURRENCE, (entry.id, every_ms, None, None)
+        case Cron(expression, zone):
+            return _INSERT_RECURRENCE, (entry.id, None, expression, zone)
+    return _DELETE_RECURRENCE, (entry.id,)
+
+
+def _read(row: Mapping[str, Any]) -> _Entry:
+    recurrence: Recurrence | None = None
+    if row["every_ms"] is not None:
+        recurrence = Interval(row["every_ms"])
+    elif row["cron"] is not None:
+        recurrence = Cron(row["cron"], row["zone"])
+    return _Entry(row["id"], row["at_ms"], row["action"], row["args"], recurrence)
+
+
+def _told(entry: _Entry) -> Alarm:
+    at = datetime.fromtimestamp(entry.at_ms / 1000, UTC)
+    return Alarm(entry.id, at, entry.action, _wire.revive(json.loads(entry.args)))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
