@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from growqr.opencode.container import _is_dead, _worker
-from growqr.opencode.container_engine import Printed, engine_socket
+from growqr.opencode.container_engine import engine_socket
+from growqr.opencode.container_output import Printed
 from growqr.opencode.handover import Handover
 from growqr.opencode.seccomp import seccomp_profile
 from growqr.opencode.stages import listen

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from growqr.errors import InvalidInput
-from growqr.opencode.cgroups import make_cgroups
+from growqr.opencode.cgroups import Cgroups, make_cgroups
 from growqr.opencode.line import Evict, Line
 from growqr.opencode.logs import WorkspaceLog
 from growqr.opencode.places import Place, Places
@@ -180,6 +180,16 @@ class TestCgroups:
     async def test_a_host_without_any_says_what_is_missing(self, tmp_path: Path) -> None:
         made = make_cgroups("w", memory_bytes=5, max_processes=7, root=tmp_path / "absent")
         assert (made.procs, list(made.missing)) == ([], ["memory", "processes"])
+
+    @pytest.mark.parametrize("file", ["memory.events", "memory.oom_control"])
+    async def test_running_out_of_memory_is_read_in_both_versions(
+        self, tmp_path: Path, file: str
+    ) -> None:
+        group = Cgroups([tmp_path / "pids", tmp_path])
+        assert group.out_of_memory() is None
+        for kills in (0, 1):
+            (tmp_path / file).write_text(f"under_oom 0\noom_kill {kills}\n")
+            assert group.out_of_memory() is bool(kills)
 
     async def test_processor_time_is_limited_on_request(self, tmp_path: Path) -> None:
         for name in ("memory", "pids", "cpu"):

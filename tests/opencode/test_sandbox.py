@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from growqr.opencode import Finished, ToolFinished, Workspace, WorkspaceFile
+from growqr.opencode import (
+    Finished,
+    StatusChanged,
+    ToolFinished,
+    TurnFailed,
+    Workspace,
+    WorkspaceFile,
+)
 from growqr.opencode.container_engine import ContainerEngine
 from tests.opencode.conftest import BOTH, Running, Runtime, ask, spec
 
@@ -168,6 +175,43 @@ async def test_a_memory_or_fork_bomb_hits_only_its_tools(running: Running) -> No
         assert int(count) < 160
         assert isinstance((await ask(workspace, "run: true", session_id))[-1], Finished)
         assert workspace.server_pid == pid
+
+
+SWARM = b"""
+import os, time
+for _ in range(60):
+    if os.fork() == 0:
+        # as likely to be ended as the server, which is the largest
+        open("/proc/self/oom_score_adj", "w").write("0")
+        held = b"x" * (20 << 20)
+        time.sleep(600)
+time.sleep(600)
+"""
+
+
+@BOTH
+async def test_a_server_that_runs_out_of_memory_is_noticed_and_told(
+    running: Running, runtime: Runtime
+) -> None:
+    async with running(memory_bytes=900 << 20) as workspaces:
+        workspace = await workspaces.get(spec())
+        await workspace.write_files([WorkspaceFile("swarm.py", SWARM)])
+        session_id = await workspace.create_session("Test")
+        if any("no control group" in line.text for line in workspace.logs()):
+            pytest.skip("this host gives no control group for memory")
+        async with workspace.watch() as events:
+            last = (await ask(workspace, "run: python3 swarm.py", session_id))[-1]
+            async for event in events:
+                if isinstance(event, StatusChanged) and event.status.state == "failed":
+                    break
+        assert isinstance(last, TurnFailed)
+        assert last.retryable
+        wanted = "killed: the workspace's memory ran out"
+        if runtime["runtime"] == "container":  # Podman does not always know
+            wanted = "memory ran out"
+        assert wanted in last.reason
+        assert workspace.status.reason == last.reason
+        assert isinstance((await ask(workspace, "run: true", session_id))[-1], Finished)
 
 
 @BOTH

@@ -113,6 +113,9 @@ class BubblewrapRunning:
     async def wait(self) -> int:
         return await self._process.wait()
 
+    async def out_of_memory(self) -> bool | None:
+        return self._cgroups.out_of_memory()
+
     async def kill(self) -> None:
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

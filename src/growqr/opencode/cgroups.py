@@ -36,6 +36,17 @@ class Cgroups:
                 return max(0, used - stats.get("inactive_file", 0))
         return None
 
+    def out_of_memory(self) -> bool | None:
+        """Tell whether the kernel ended something inside for want of memory; None: unknown."""
+        for folder in self.folders:
+            for name in ("memory.events", "memory.oom_control"):
+                try:
+                    lines = (folder / name).read_text().splitlines()
+                except OSError:
+                    continue
+                return any(line.startswith("oom_kill ") and line != "oom_kill 0" for line in lines)
+        return None
+
     @property
     def procs(self) -> list[Path]:
         """Files into which a process writes its pid to join."""

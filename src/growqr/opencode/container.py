@@ -16,26 +16,18 @@ from typing import Any
 
 import structlog
 
-from growqr.opencode.container_engine import (
-    ContainerEngine,
-    EngineError,
-    Printed,
-    engine_socket,
-)
+from growqr.opencode.container_engine import ContainerEngine, EngineError, engine_socket
+from growqr.opencode.container_output import Printed
+from growqr.opencode.container_stage import ContainerStage, container_settings
 from growqr.opencode.handover import Handover
 from growqr.opencode.processes import alive, process
-from growqr.opencode.sandbox import HOME, MODEL_PORT, SERVER_PORT, WORKSPACE, SandboxSpec
-from growqr.opencode.seccomp import seccomp_profile
-from growqr.opencode.stages import listen, make_stage, remove_stage
+from growqr.opencode.sandbox import SandboxSpec
+from growqr.opencode.stages import listen
 from growqr.opencode.types import SandboxUnavailable
 
-_INSIDE = Path(__file__).parent / "inside"
-_TMP_BYTES = 256 << 20
-_SHM_BYTES = 64 << 20
-_FILE_BYTES = 2 << 30
-_SERVER_PROCESSES = 100
-"""Kept from the tools, for the server's threads."""
-_KILL_SECONDS = 5
+_ENGINE_RESTART_SECONDS = 15
+_UNKNOWN = 255
+"""Exit code when the engine can't tell it."""
 _ROOT_LABEL = "growqr.workspaces"
 _ID_LABEL = "growqr.workspace"
 _WORKER_LABEL = "growqr.worker"
@@ -62,20 +54,28 @@ class ContainerSandbox:
             raise SandboxUnavailable("A sandbox needs a host uid of its own that is not 0.")
         for left, _ in await engine.labelled(self._root_label, f"{_ID_LABEL}={spec.id}"):
             await engine.remove(left)  # two servers on one home would mix their histories
-        stage = await asyncio.to_thread(_Stage, spec)
+        stage = await asyncio.to_thread(ContainerStage, spec)
         handover = None
         try:
             handover = Handover(stage.door, listen(stage.control), uid)
             container = await engine.create(
                 f"growqr-{spec.id}-{secrets.token_hex(4)}",
-                {**self._settings(spec, uid, stage), "Image": self._image},
+                {
+                    **container_settings(spec, uid, stage, image=self._image, podman=self._podman),
+                    "Labels": {
+                        _ROOT_LABEL: self._root_label.partition("=")[2],
+                        _ID_LABEL: spec.id,
+                        _WORKER_LABEL: _worker(),
+                    },
+                },
             )
             try:
                 printed = await engine.attach(container)
                 await engine.start(container)
                 pid = _seen(await engine.inspect(container), uid)
             except BaseException:
-                await engine.remove(container)
+                with contextlib.suppress(EngineError):  # what went wrong first counts
+                    await engine.remove(container)
                 raise
         except BaseException as error:
             if handover is not None:
@@ -128,71 +128,6 @@ class ContainerSandbox:
             )
         return await engine.is_podman()
 
-    def _settings(self, spec: SandboxSpec, uid: int, stage: "_Stage") -> Mapping[str, Any]:
-        tools = max(32, spec.max_processes - _SERVER_PROCESSES)
-        environment = {
-            "HOME": HOME,
-            "USER": "agent",
-            "LANG": "C.UTF-8",
-            "PATH": "/opt/bin:/usr/local/bin:/usr/bin:/bin",
-            "XDG_CONFIG_HOME": "/opt/config",
-            "GROWQR_TOOL_PROCESSES": str(tools),
-            # an engine may pass its own on, and they may hold a password
-            **{name: "" for base in _PROXIES for name in (base, base.upper())},
-            **spec.environment,
-        }
-        # Podman opens the named file, Docker wants the rules themselves
-        rules = str(stage.rules) if self._podman else seccomp_profile()
-        return {
-            "Entrypoint": ["/bin/bash", "/opt/growqr/container"],
-            "Cmd": [str(SERVER_PORT), str(MODEL_PORT)],
-            "User": f"{uid}:{uid}",
-            "WorkingDir": WORKSPACE,
-            "Hostname": "workspace",
-            "Env": [f"{name}={value}" for name, value in environment.items()],
-            "AttachStdout": True,
-            "AttachStderr": True,
-            "StopTimeout": 0,
-            "NetworkDisabled": True,
-            "Labels": {
-                _ROOT_LABEL: self._root_label.partition("=")[2],
-                _ID_LABEL: spec.id,
-                _WORKER_LABEL: _worker(),
-            },
-            "HostConfig": {
-                "NetworkMode": "none",
-                "IpcMode": "private",
-                "CgroupnsMode": "private",
-                "ReadonlyRootfs": True,
-                "CapDrop": ["ALL"],
-                "SecurityOpt": ["no-new-privileges", "label=disable", f"seccomp={rules}"],
-                "Memory": spec.memory_bytes,
-                "MemorySwap": spec.memory_bytes,
-                "PidsLimit": spec.max_processes,
-                **({"NanoCpus": int(spec.cpus * 1e9)} if spec.cpus else {}),
-                "ShmSize": _SHM_BYTES,
-                "Tmpfs": {
-                    "/tmp": f"rw,nosuid,nodev,size={_TMP_BYTES},mode=1777",  # noqa: S108
-                    # Podman would put one without a size there
-                    "/var/tmp": "ro,nosuid,nodev,size=4096,mode=0755",  # noqa: S108
-                },
-                "Binds": list(stage.binds),
-                "Ulimits": [
-                    {"Name": name, "Soft": most, "Hard": most}
-                    for name, most in (
-                        ("nofile", 4096),
-                        ("nproc", spec.max_processes),
-                        ("fsize", _FILE_BYTES),
-                        ("core", 0),
-                    )
-                ],
-                "LogConfig": {"Type": "none"},
-            },
-        }
-
-
-_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
-
 
 class ContainerRunning:
     """A started container and what it needs on the host."""
@@ -203,7 +138,7 @@ class ContainerRunning:
         container: str,
         pid: int,
         printed: Printed,
-        stage: "_Stage",
+        stage: ContainerStage,
         handover: Handover,
     ) -> None:
         self._engine = engine
@@ -225,14 +160,18 @@ class ContainerRunning:
     async def wait(self) -> int:
         return await asyncio.shield(self._end)
 
+    async def out_of_memory(self) -> bool | None:
+        with contextlib.suppress(EngineError):
+            state = (await self._engine.inspect(self._container)).get("State") or {}
+            # where control groups are of version 1, Podman says False whatever happened
+            return bool(state.get("OOMKilled")) or None
+        return None
+
     async def kill(self) -> None:
         try:
-            await self._engine.kill(self._container)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_KILL_SECONDS):
-                    await self.wait()  # the engine still knows the exit code
             await self._engine.remove(self._container)
         except EngineError as error:
+            # it ends all the same when the handover does, and the next start removes it
             log.warning("container.remove_failed", container=self._container, error=error.detail)
         self._gone.set()
         await self._end
@@ -253,63 +192,16 @@ class ContainerRunning:
             await asyncio.wait([gone, asked])
 
     async def _exit_code(self) -> int:
-        try:
-            return await self._engine.wait(self._container)
-        except EngineError:
-            pass  # the engine restarted perhaps; the container may live on
-        try:
-            return await self._engine.wait(self._container)
-        except EngineError as error:
-            log.warning("container.lost", container=self._container, error=error.detail)
-            return 255
-
-
-class _Stage:
-    """What the container mounts, in a folder of the host."""
-
-    def __init__(self, spec: SandboxSpec) -> None:
-        self.folder = make_stage()
-        self.control = self.folder / "control.sock"
-        self.door = self.folder / "door.sock"
-        self.rules = self.folder / "seccomp.json"
-        self._spec = spec
-        self.rules.write_text(seccomp_profile())
-        uid = spec.uid or os.geteuid()
-        contents = {
-            "passwd": f"agent:x:{uid}:{uid}::{HOME}:/bin/bash\n",
-            "group": f"agent:x:{uid}:\n",
-            "container": (_INSIDE / "container").read_text(),
-            "relay.py": (_INSIDE / "relay.py").read_text(),
-            "bash": (_INSIDE / "toolshell").read_text(),
-            # without this file OpenCode tries to write it, and answers nothing when it can't
-            "ignore": "*\n",
-        }
-        for name, content in contents.items():
-            (self.folder / name).write_text(content)
-            (self.folder / name).chmod(0o555 if name == "bash" else 0o444)
-
-    @property
-    def binds(self) -> Sequence[str]:
-        places = {
-            "passwd": "/etc/passwd",
-            "group": "/etc/group",
-            "container": "/opt/growqr/container",
-            "relay.py": "/opt/growqr/relay.py",
-            "bash": "/opt/sh/bash",
-            "ignore": "/opt/config/opencode/.gitignore",
-            "door.sock": "/run/growqr/control.sock",
-        }
-        root, access = self._spec.root, "ro" if self._spec.read_only else "rw"
-        return [
-            *(f"{self.folder / name}:{place}:ro" for name, place in places.items()),
-            f"{self._spec.opencode.resolve()}:/opt/bin/opencode:ro",
-            f"{self._spec.model_socket}:/run/growqr/model.sock:ro",
-            f"{root / 'ws'}:{WORKSPACE}:{access},nosuid,nodev",
-            f"{root / 'home'}:{HOME}:rw,nosuid,nodev",
-        ]
-
-    def remove(self) -> None:
-        remove_stage(self.folder)
+        for _ in range(_ENGINE_RESTART_SECONDS):
+            try:
+                return await self._engine.wait(self._container)
+            except EngineError as error:
+                if error.answer is not None:
+                    log.warning("container.lost", container=self._container, error=error.detail)
+                    return _UNKNOWN
+            await asyncio.sleep(1)  # the engine restarts perhaps; the container lives on
+        log.warning("container.engine_lost", container=self._container)
+        return _UNKNOWN
 
 
 def _seen(facts: Mapping[str, Any], uid: int) -> int:

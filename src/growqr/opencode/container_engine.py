@@ -2,18 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from growqr.opencode.container_output import Printed
 from growqr.opencode.types import SandboxUnavailable
 
 _API = "http://engine/v1.41"
-_TIMEOUT = httpx.Timeout(60, connect=5)
+_SECONDS = 30
+"""In which the engine has answered a call, whatever it is."""
+_WAIT_SECONDS = 60
+"""After which a question that waits for a container's end is asked anew."""
+_REMOVE_SECONDS = 20
+_AGAIN_SECONDS = 0.2
 _USUAL_SOCKETS = (Path("/run/podman/podman.sock"), Path("/var/run/docker.sock"))
-_FRAME_HEAD = 8
 
 
 class EngineError(SandboxUnavailable):
@@ -23,6 +29,10 @@ class EngineError(SandboxUnavailable):
         super().__init__(detail)
         self.answer = answer
         """HTTP status of the refusal; None: there was no answer."""
+
+
+class EngineTimeout(EngineError):
+    """The container engine did not answer in time."""
 
 
 def engine_socket(setting: str) -> Path:
@@ -41,14 +51,17 @@ def engine_socket(setting: str) -> Path:
 
 
 class ContainerEngine:
-    """Typed calls on one engine; close it with `aclose`."""
+    """Typed calls on one engine, each of which ends in bounded time; close it with `aclose`.
+
+    Ten calls of one API: a library for all of it would bring a second HTTP stack along.
+    """
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
         self._http = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=str(socket)),
             base_url=_API,
-            timeout=_TIMEOUT,
+            timeout=httpx.Timeout(None, connect=5),  # each call has a deadline as a whole
             # two of them stay open for each running container
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=4),
             trust_env=False,
@@ -89,9 +102,17 @@ class ContainerEngine:
         return facts
 
     async def wait(self, container: str) -> int:
-        """Wait for the container's end, however long; returns its exit code."""
-        answer = await self._call("POST", f"/containers/{container}/wait", timeout=None)
-        return int(answer["StatusCode"])
+        """Wait for the container's end, however long; returns its exit code.
+
+        Asked anew every minute, so a question that got lost is no wait without end.
+        """
+        while True:
+            try:
+                path = f"/containers/{container}/wait"
+                answer = await self._call("POST", path, seconds=_WAIT_SECONDS)
+            except EngineTimeout:
+                continue
+            return int(answer["StatusCode"])
 
     async def memory_bytes(self, container: str) -> int | None:
         """Return the memory in use, without the kernel's cache of files; None: not known."""
@@ -104,22 +125,26 @@ class ContainerEngine:
         cache = parts.get("total_inactive_file") or parts.get("inactive_file") or 0
         return max(0, usage - cache) if isinstance(cache, int) else usage
 
-    async def kill(self, container: str) -> None:
-        """End the container at once; one that has ended is fine."""
-        try:
-            await self._call("POST", f"/containers/{container}/kill", signal="KILL")
-        except EngineError as error:
-            if error.answer is None:
-                raise  # else: it does not run, or is gone
-
     async def remove(self, container: str) -> None:
-        """End the container at once and forget it; one that is gone is fine."""
-        await self.kill(container)  # removal alone would first ask it to stop, and wait
-        try:
-            await self._call("DELETE", f"/containers/{container}", force="true", v="true")
-        except EngineError as error:
-            if error.answer != httpx.codes.NOT_FOUND:
-                raise
+        """End the container at once and forget it; one that is gone is fine.
+
+        Raises:
+            EngineError: the engine does not answer, or did not do it in 20 s.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + _REMOVE_SECONDS
+        while True:
+            try:
+                await self._call("DELETE", f"/containers/{container}", force="true", v="true")
+            except EngineError as error:
+                if error.answer == httpx.codes.NOT_FOUND:
+                    return
+                if error.answer is None or clock() > until:
+                    raise
+                # Podman refuses one that ends just now, Docker one that it already removes
+                await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                return
 
     async def labelled(self, *labels: str) -> list[tuple[str, Mapping[str, str]]]:
         """Return id and labels of the containers, stopped ones too, that have these labels."""
@@ -127,18 +152,15 @@ class ContainerEngine:
         found = await self._call("GET", "/containers/json", all="true", filters=filters)
         return [(str(item["Id"]), item.get("Labels") or {}) for item in found]
 
-    async def attach(self, container: str) -> "Printed":
+    async def attach(self, container: str) -> Printed:
         """Read what the container prints from now on."""
         request = self._http.build_request(
             "POST",
             f"/containers/{container}/attach",
             params={"stream": "1", "stdout": "1", "stderr": "1"},
-            timeout=httpx.Timeout(60, read=None),
         )
-        try:
+        async with self._deadline(_SECONDS):
             answer = await self._http.send(request, stream=True)
-        except httpx.HTTPError as error:
-            raise self._silent(error) from error
         if answer.status_code != httpx.codes.OK:
             await answer.aclose()
             raise EngineError("The container engine does not attach.", answer=answer.status_code)
@@ -150,91 +172,32 @@ class ContainerEngine:
         path: str,
         body: Any = None,
         *,
-        timeout: httpx.Timeout | None = _TIMEOUT,
+        seconds: float | None = None,
         **query: str,
     ) -> Any:
-        try:
-            answer = await self._http.request(
-                method, path, json=body, params=query or None, timeout=timeout
-            )
-        except httpx.HTTPError as error:
-            raise self._silent(error) from error
+        async with self._deadline(seconds or _SECONDS):
+            answer = await self._http.request(method, path, json=body, params=query or None)
         if not answer.is_success and answer.status_code != httpx.codes.NOT_MODIFIED:
             raise EngineError(
                 f"The container engine refused: {_reason(answer)}", answer=answer.status_code
             )
         return answer.json() if answer.content else {}
 
-    def _silent(self, error: httpx.HTTPError) -> EngineError:
-        return EngineError(
-            f"The container engine at `{self._socket}` does not answer: "
-            f"{str(error) or type(error).__name__}."
-        )
-
-
-class Printed:
-    """What a container prints: frames of a kind, a length and that many bytes.
-
-    Nothing is read ahead, so a container that prints without end waits for its reader.
-    """
-
-    def __init__(self, answer: httpx.Response) -> None:
-        self._answer = answer
-        self._chunks = answer.aiter_raw()
-        self._head = b""
-        self._left = 0
-        self._rest = b""
-        self._reading: asyncio.Task[bytes] | None = None
-        self._closed = False
-
-    async def read(self, most: int) -> bytes:
-        """Return the next piece, at most `most` bytes; empty at the end."""
-        while True:
-            if not self._rest:
-                self._rest = await self._chunk()
-                if not self._rest:
-                    return b""
-            if self._left:
-                piece = self._rest[: min(most, self._left)]
-                self._left -= len(piece)
-                self._rest = self._rest[len(piece) :]
-                return piece
-            missing = _FRAME_HEAD - len(self._head)
-            self._head, self._rest = self._head + self._rest[:missing], self._rest[missing:]
-            if len(self._head) == _FRAME_HEAD:
-                self._left, self._head = int.from_bytes(self._head[4:], "big"), b""
-
-    async def aclose(self) -> None:
-        """End the reading; who reads now gets the end.
-
-        Closing the answer alone would leave a reader waiting for ever where the engine has
-        not noticed the container's end itself.
-        """
-        self._closed = True
-        if self._reading is not None and not self._reading.done():
-            self._reading.cancel()
-            await asyncio.wait([self._reading])
-        await self._answer.aclose()
-
-    async def _chunk(self) -> bytes:
-        """Return the next bytes of the answer; empty at the end."""
-        if self._closed:
-            return b""
-        self._reading = asyncio.create_task(self._receive())
+    @asynccontextmanager
+    async def _deadline(self, seconds: float) -> AsyncIterator[None]:
+        """Bound a call and translate what goes wrong with its transport."""
         try:
-            return await self._reading
-        except asyncio.CancelledError:
-            if self._closed:
-                return b""
-            raise
-
-    async def _receive(self) -> bytes:
-        try:
-            while not (chunk := await anext(self._chunks)):
-                pass
-            return chunk
-        except (StopAsyncIteration, httpx.HTTPError, httpx.StreamError):
-            return b""
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            raise EngineTimeout(
+                f"The container engine at `{self._socket}` did not answer in {seconds:.0f} s."
+            ) from error
+        except httpx.HTTPError as error:
+            raise EngineError(
+                f"The container engine at `{self._socket}` does not answer: "
+                f"{str(error) or type(error).__name__}."
+            ) from error
 
 
 def _reason(answer: httpx.Response) -> str:

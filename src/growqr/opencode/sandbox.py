@@ -65,6 +65,9 @@ class Running(Protocol):
     async def wait(self) -> int:
         """Wait for the end; returns the exit code, negative for a signal."""
 
+    async def out_of_memory(self) -> bool | None:
+        """Tell after the end whether memory ran out inside before it; None: not known."""
+
     async def kill(self) -> None:
         """End everything inside at once and free what it held; safe to repeat."""
 

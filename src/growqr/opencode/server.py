@@ -137,8 +137,21 @@ class Server:
         await asyncio.wait([reading], timeout=_LAST_WORDS_SECONDS)
         reading.cancel()
         await asyncio.wait([reading])
-        self.reason = self._ending or _how_it_ended(code, self._last_line)
+        self.reason = self._ending or await self._how_it_ended(code)
         self.ended.set()
+
+    async def _how_it_ended(self, code: int) -> str:
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        reason = f"OpenCode ended ({how})."
+        if code == 128 + signal.SIGKILL:  # the server was killed, not the sandbox around it
+            if await self._running.out_of_memory():
+                return "OpenCode was killed: the workspace's memory ran out."
+            reason = "OpenCode was killed, perhaps because its memory ran out."
+        said = self._last_line
+        advice = next((text for words, text in _ADVICE.items() if words in said.lower()), "")
+        if code > 0 and said:
+            reason += f" It said: {said[:300]}"
+        return f"{reason} {advice}".strip()
 
     async def _read_output(self) -> None:
         """Log the server's lines until it closes its output; a long line is cut up."""
@@ -168,14 +181,3 @@ _ADVICE = {
     "creating new namespace": "This host forbids user namespaces; allow them with"
     " `sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000`.",
 }
-
-
-def _how_it_ended(code: int, last_line: str) -> str:
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    reason = f"OpenCode ended ({how})."
-    if code == 128 + signal.SIGKILL:  # the server was killed, not the sandbox around it
-        reason = "OpenCode was killed, perhaps because its memory ran out."
-    advice = next((text for words, text in _ADVICE.items() if words in last_line.lower()), "")
-    if code > 0 and last_line:
-        reason += f" It said: {last_line[:300]}"
-    return f"{reason} {advice}".strip()
