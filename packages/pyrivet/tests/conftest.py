@@ -3,9 +3,10 @@
 import os
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from pyrivet import Actor, Client, Engine, Worker
@@ -48,6 +49,12 @@ def key() -> list[str]:
 class Stage:
     """Runs workers and clients on one engine, in a pool of its own, until the test ends."""
 
+    @classmethod
+    @asynccontextmanager
+    async def on(cls, engine: Engine) -> "AsyncIterator[Stage]":
+        async with AsyncExitStack() as stack:
+            yield cls(engine.endpoint, engine.token, stack)
+
     def __init__(self, endpoint: str, token: str | None, stack: AsyncExitStack) -> None:
         self.endpoint = endpoint
         self.token = token
@@ -65,5 +72,16 @@ class Stage:
 
 @pytest.fixture
 async def stage(engine: Engine) -> AsyncIterator[Stage]:
-    async with AsyncExitStack() as stack:
-        yield Stage(engine.endpoint, engine.token, stack)
+    async with Stage.on(engine) as stage:
+        yield stage
+
+
+def gateway_url(stage: Stage, name: str, key: list[str], path: str) -> str:
+    """Return where an actor answers plain HTTP; it is made at the first request."""
+    query = {
+        "rvt-namespace": "default",
+        "rvt-method": "getOrCreate",
+        "rvt-pool": stage.pool,
+        "rvt-key": ",".join(key),
+    }
+    return f"{stage.endpoint}/gateway/{name}{path}?{urlencode(query)}"

@@ -88,7 +88,7 @@ class Probe(Actor):
         await self.released.wait()
 
     async def on_request(self, request: Request) -> Response:
-        text = f"{request.method} {request.path} {request.query} {request.body.decode()}"
+        text = f"{request.method} {request.path} {request.query} {(await request.body()).decode()}"
         return Response(text, 201, {"x-kind": "raw"})
 
 

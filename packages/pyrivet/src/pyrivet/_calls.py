@@ -49,7 +49,7 @@ class Calls:
 
         `params` are those of a client that has no connection and is yet to be authorized.
         """
-        self.serve(name, lambda: self._output(name, args), done, done, params)
+        self.serve(name, lambda: self.output(name, args), done, done, params)
 
     def serve(
         self,
@@ -67,13 +67,16 @@ class Calls:
         else:
             self._tasks.start_call(self._serve(name, work, done, failed, params), name)
 
+    async def output(self, name: str, args: list[Any]) -> Outcome:
+        """Run an action."""
+        return Outcome.success(await self._invoke(name, args))
+
     async def request(self, request: Request) -> Response:
         """Have the actor answer plain HTTP."""
         if type(self._actor).on_request is Actor.on_request:
             raise Refusal("not_found", "this actor answers no plain HTTP")
-        with self._hold():
-            response: Response = await self._timed(self._actor.on_request, [request])
-            return response
+        response: Response = await self._timed(self._actor.on_request, [request])
+        return response
 
     async def alarm(self, name: str, args: list[Any]) -> None:
         """Run the action of an alarm that is due."""
@@ -105,17 +108,15 @@ class Calls:
         params: Mapping[str, Any] | None,
     ) -> None:
         try:
-            if params is not None:
-                await self._actor.authorize(params)
-            done(await work())
+            with self._hold():
+                if params is not None:
+                    await self._actor.authorize(params)
+                done(await work())
         except asyncio.CancelledError:
             failed(Outcome.of(Refusal("interrupted", "the actor was stopped"), self._ids))
             raise
         except Exception as error:
             failed(Outcome.of(error, {**self._ids, "action": name}))
-
-    async def _output(self, name: str, args: list[Any]) -> Outcome:
-        return Outcome.success(await self._invoke(name, args))
 
     async def _invoke(self, name: str, args: list[Any]) -> str:
         """Run an action and return its result as JSON."""
@@ -125,23 +126,21 @@ class Calls:
         checked = action.check(args)
         method = getattr(self._actor, name)
         if action.concurrent:
-            with self._hold():
-                return action.dump(await self._timed(method, checked))
+            return action.dump(await self._timed(method, checked))
         return action.dump(await self._perform(method, checked))
 
     async def _perform(self, method: Callable[..., Awaitable[Any]], args: list[Any]) -> Any:
         """Run a method when no other such one runs, and keep or undo what it did to the state."""
-        with self._hold():
-            async with self._serial:
-                if self._state is None:
-                    return await self._timed(method, args)
-                try:
-                    result = await self._timed(method, args)
-                    await self._state.save()
-                except BaseException:
-                    self._state.revert()
-                    raise
-                return result
+        async with self._serial:
+            if self._state is None:
+                return await self._timed(method, args)
+            try:
+                result = await self._timed(method, args)
+                await self._state.save()
+            except BaseException:
+                self._state.revert()
+                raise
+            return result
 
     async def _timed(self, method: Callable[..., Awaitable[Any]], args: list[Any]) -> Any:
         if not self._tasks.accepting:

@@ -68,7 +68,7 @@ class Connection:
         """End the connection; `on_disconnect` follows."""
         if not self.closed:
             self.channel.send(p.SocketClose(code, reason, hibernate=False))
-            self.dropped()
+            self._dropped()
 
     # What follows is for this package only.
 
@@ -107,7 +107,20 @@ class Connection:
     def subscribed(self, name: str) -> bool:
         return name in self._subscriptions
 
-    def received(self, message_id: p.MessageId, message: p.SocketMessage) -> None:
+    def receive(self, message_id: p.MessageId, kind: p.FromClient) -> None:
+        """Take what the client's side says."""
+        match kind:
+            case p.SocketMessage():
+                self._take(message_id, kind)
+            case p.ClientClose():
+                self._dropped()
+
+    def broken(self) -> p.ToClient:
+        """End, as messages may be lost; returns what to tell the client."""
+        self._dropped()
+        return p.SocketClose(1012, "envoy.reconnected", hibernate=False)
+
+    def _take(self, message_id: p.MessageId, message: p.SocketMessage) -> None:
         """Take a frame of the client; a gap in their numbers ends the connection."""
         if self.closed:
             return
@@ -136,7 +149,7 @@ class Connection:
                     await self._gone.wait()
             self._on_closed(self.channel.id)
 
-    def dropped(self) -> None:
+    def _dropped(self) -> None:
         """Note that the socket is gone."""
         self._gone.set()
         if not self.closed:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pyrivet import _protocol as p
 from pyrivet._actions import Kind, actions_of, queues_of
@@ -22,6 +22,18 @@ log = logging.getLogger("pyrivet")
 _GONE = {"x-rivet-error": "envoy.actor_not_found"}
 
 
+class Exchange(Protocol):
+    """One HTTP request or WebSocket of a client."""
+
+    channel: Channel
+
+    def receive(self, message_id: p.MessageId, kind: p.FromClient) -> None:
+        """Take a message of the client."""
+
+    def broken(self) -> p.ToClient:
+        """End, as messages may be lost; returns what to tell the client."""
+
+
 class Host:
     """The actors of one worker. `envoy` must be set before the first message."""
 
@@ -33,7 +45,7 @@ class Host:
         self._kinds: dict[type[Actor], Kind] = {}
         self._runs: dict[str, ActorRun] = {}
         self._lives: set[asyncio.Task[None]] = set()
-        self._channels: dict[bytes, Connection | HttpRequest] = {}
+        self._exchanges: dict[bytes, Exchange] = {}
         self._broken: list[tuple[Channel, p.ToClient]] = []
 
     def running(self) -> int:
@@ -75,25 +87,14 @@ class Host:
     def tunnel(self, request: p.TunnelRequest) -> None:
         message_id, kind = request.message_id, request.kind
         match kind:
-            case p.SocketMessage():
-                connection = self._channels.get(channel_id(message_id))
-                if isinstance(connection, Connection):
-                    connection.received(message_id, kind)
             case p.ClientOpen():
                 self._open_socket(message_id, kind)
-            case p.ClientClose():
-                connection = self._channels.get(channel_id(message_id))
-                if isinstance(connection, Connection):
-                    connection.dropped()
             case p.RequestStart():
                 self._open_request(message_id, kind)
-            case p.BodyChunk():
-                exchange = self._channels.get(channel_id(message_id))
-                if isinstance(exchange, HttpRequest):
-                    exchange.chunk(kind)
-            case p.RequestAbort():
-                # An action that has begun goes on, as it does when a socket closes.
-                self._channels.pop(channel_id(message_id), None)
+            case _:
+                exchange = self._exchanges.get(channel_id(message_id))
+                if exchange is not None:
+                    exchange.receive(message_id, kind)
 
     def connected(self) -> None:
         for channel, farewell in self._broken:
@@ -102,14 +103,9 @@ class Host:
 
     def disconnected(self) -> None:
         """End what clients have open: messages may be lost, so let them connect again."""
-        for channel in list(self._channels.values()):
-            if isinstance(channel, Connection):
-                channel.dropped()
-                close = p.SocketClose(1012, "envoy.reconnected", hibernate=False)
-                self._broken.append((channel.channel, close))
-            else:
-                self._broken.append((channel.channel, channel.interrupt()))
-        self._channels.clear()
+        for exchange in list(self._exchanges.values()):
+            self._broken.append((exchange.channel, exchange.broken()))
+        self._exchanges.clear()
 
     def expired(self) -> None:
         for run in list(self._runs.values()):
@@ -148,7 +144,7 @@ class Host:
             channel.send(p.SocketClose(1011, "envoy.actor_not_found", hibernate=False))
             return
         connection = Connection(run, channel, opened, self._forget)
-        self._channels[channel.id] = connection
+        self._exchanges[channel.id] = connection
         run.audience.open(connection)
 
     def _open_request(self, message_id: p.MessageId, start: p.RequestStart) -> None:
@@ -159,8 +155,8 @@ class Host:
             asyncio.get_running_loop().call_later(HELD_SECONDS, channel.send, answer)
             return
         exchange = HttpRequest(run, channel, start, self._forget)
-        self._channels[channel.id] = exchange
+        self._exchanges[channel.id] = exchange
         exchange.begin()
 
     def _forget(self, key: bytes) -> None:
-        self._channels.pop(key, None)
+        self._exchanges.pop(key, None)

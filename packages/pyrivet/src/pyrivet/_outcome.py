@@ -6,7 +6,7 @@ from typing import Any
 
 from pyrivet import _wire
 from pyrivet._encodings import Encoding
-from pyrivet.errors import ActionError, ProtocolError
+from pyrivet.errors import ActionError, ClientGone, ProtocolError
 
 log = logging.getLogger("pyrivet")
 
@@ -67,6 +67,8 @@ class Outcome:
                 return cls(group=group, code=error.code, message=message, metadata=metadata)
             case Refusal():
                 return cls(group="actor", code=error.code, message=str(error))
+            case ClientGone():
+                return cls(group="actor", code="client_gone", message=str(error))
             case ProtocolError():
                 return cls(group="actor", code="invalid_message", message=str(error))
         log.error("actor.action_failed", extra=dict(ids), exc_info=error)

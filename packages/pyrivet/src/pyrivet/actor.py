@@ -41,6 +41,8 @@ class ActorOptions:
     """Messages waiting in all queues together; more are refused with `queue_full`."""
     max_message_bytes: int = 4 << 20
     """Longer messages from clients are refused."""
+    write_timeout: timedelta = timedelta(seconds=30)
+    """A client that takes nothing of what waits for it for this long is dropped."""
     max_unsent_events: int = 1_024
     """A connection with more messages waiting to be sent is dropped."""
 
@@ -100,7 +102,10 @@ class Actor:
         """Run when the time of `self.schedule.set_alarm` has come."""
 
     async def on_request(self, request: "Request") -> "Response":
-        """Answer plain HTTP to `/request/{path}`; runs beside actions. By default 404."""
+        """Answer plain HTTP to `/request/{path}`; runs beside actions. By default 404.
+
+        `ActorOptions.action_timeout` is for this method, not for an answer that is streamed.
+        """
         raise NotImplementedError
 
     @property

@@ -39,6 +39,11 @@ _SETTINGS = {
     "API_PEER__HOST": "127.0.0.1",
     "METRICS__HOST": "127.0.0.1",
     "TELEMETRY__ENABLED": "false",
+    # Bodies of HTTP requests stream, and a request is never sent to a second worker after the first
+    # one died with it.
+    "FEATURES__GUARD_GATEWAY_V3__MODE": "on",
+    "FEATURES__GUARD_GATEWAY_V3__PERCENTAGE": "100",
+    "GUARD__HTTP_MAX_REQUEST_BODY_SIZE": str(1 << 30),
     "PEGBOARD__BASE_RETRY_TIMEOUT": "250",
     "PEGBOARD__RESCHEDULE_BACKOFF_MAX_EXPONENT": "2",
     "PEGBOARD__ENVOY_LOST_THRESHOLD": "3000",

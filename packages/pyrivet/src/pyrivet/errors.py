@@ -6,6 +6,7 @@ RivetError
 │   └── Unreachable      never sent: the actor could not be reached in time
 ├── CallInterrupted      the connection broke after the call was sent
 ├── ActorNotFound        no such actor
+├── ClientGone           an actor's client left while it was sending or being sent to
 ├── EventsLost           a subscription has a gap
 ├── DatabaseError        the actor's database refused
 │   └── DatabaseInterrupted   what it did is lost; this actor restarts
@@ -51,6 +52,10 @@ class CallInterrupted(RivetError):
 
 class ActorNotFound(RivetError):
     """The actor does not exist, and the handle was made with `Client.get`."""
+
+
+class ClientGone(RivetError):
+    """The client of a request or WebSocket has left, or has taken nothing for too long."""
 
 
 class EventsLost(RivetError):
