@@ -84,7 +84,7 @@ class Log(Actor):
         return await self.add(entry)
 
     async def on_request(self, request: Request) -> Response:
-        text = f"{request.method} {request.path} {request.query} {request.body.decode()}"
+        text = f"{request.method} {request.path} {request.query} {(await request.body()).decode()}"
         return Response(text, 503 if request.path == "/busy" else 201, {"x-kind": "raw"})
 
 
