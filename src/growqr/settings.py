@@ -62,8 +62,10 @@ class SandboxSettings(BaseModel):
     """OpenCode's executable; None: the one that npm installed."""
     first_uid: int = 200_000
     """With root: each running sandbox gets a host uid of its own, counted from here."""
-    max_running: int = 4
+    max_running: int = Field(4, ge=1)
     """OpenCode servers at once on this host; further tasks wait in line."""
+    max_running_per_user: int = Field(2, ge=1)
+    """OpenCode servers of one person at once on this host."""
     idle_seconds: float = 300
     """An idle server is stopped after this time; its sessions stay."""
     memory_bytes: int = 1536 * 1024 * 1024

@@ -1,6 +1,5 @@
 """The small parts that workspaces are made of."""
 
-import asyncio
 import json
 import os
 import subprocess
@@ -10,7 +9,6 @@ import pytest
 
 from growqr.errors import InvalidInput
 from growqr.opencode.cgroups import Cgroups, make_cgroups
-from growqr.opencode.line import Evict, Line
 from growqr.opencode.logs import WorkspaceLog
 from growqr.opencode.places import Place, Places
 from growqr.opencode.seccomp import seccomp_filter
@@ -25,70 +23,6 @@ pytestmark = pytest.mark.anyio
 def test_ids_that_are_no_folder_names_are_refused(name: str) -> None:
     with pytest.raises(InvalidInput):
         WorkspaceSpec(id="wsp_1", user_id=name, actor_id="act_1")
-
-
-class TestLine:
-    async def test_places_go_out_in_the_order_of_asking(self) -> None:
-        line = Line(1)
-        await line.take()
-        order: list[int] = []
-
-        async def wait(number: int) -> None:
-            await line.take()
-            order.append(number)
-            line.give()
-
-        waiting = [asyncio.create_task(wait(number)) for number in range(3)]
-        await asyncio.sleep(0)
-        assert order == []
-        line.give()
-        await asyncio.gather(*waiting)
-        assert order == [0, 1, 2]
-
-    async def test_who_was_idle_longest_is_asked_to_leave(self) -> None:
-        line = Line(2)
-        left: list[str] = []
-
-        def leaver(name: str) -> Evict:
-            def leave(_: str) -> bool:
-                left.append(name)
-                return name != "busy"
-
-            return leave
-
-        for name in ("busy", "first", "second"):
-            line.idle(name, leaver(name))
-        line.in_use("second")
-        await line.take()
-        await line.take()
-        third = asyncio.create_task(line.take())
-        await asyncio.sleep(0)
-        assert left == ["busy", "first"]  # the first one asked was in use after all
-        line.give()
-        await third
-
-    async def test_who_becomes_idle_while_others_wait_leaves_at_once(self) -> None:
-        line = Line(1)
-        await line.take()
-        waiting = asyncio.create_task(line.take())
-        await asyncio.sleep(0)
-
-        def leave(_: str) -> bool:
-            line.give()
-            return True
-
-        line.idle("holder", leave)
-        await waiting
-
-    async def test_who_stops_waiting_takes_no_place(self) -> None:
-        line = Line(1)
-        await line.take()
-        waiting = asyncio.create_task(line.take())
-        await asyncio.sleep(0)
-        waiting.cancel()
-        line.give()
-        await asyncio.wait([waiting])
-        await line.take()
 
 
 class TestPlaces:

@@ -263,6 +263,35 @@ async def test_an_idle_server_leaves_its_place_to_who_waits(running: Running) ->
         assert first.status.reason == "another task needed its place"
 
 
+async def test_who_waits_for_a_place_says_so_and_a_turn_that_waits_for_a_person_gives_its_up(
+    running: Running,
+) -> None:
+    def script(request: Request) -> Answer:
+        if tool_results(request):
+            return Say("asked")
+        return call("question", questions=[{"question": "Which?", "header": "W", "options": []}])
+
+    with serve(script) as model:
+        async with running(scripted(model), max_running=1) as workspaces:
+            first, second = (
+                await workspaces.get(spec("a")),
+                await workspaces.get(spec("b", user="2")),
+            )
+            session_id = await first.create_session("Test")
+            turn = first.prompt(session_id, "Work")
+            asked = await anext(turn)
+            while not isinstance(asked, Asked):
+                asked = await anext(turn)
+            async with second.watch() as events:
+                await second.start()
+                assert (await until(events, "starting")).status.reason == "is next in line"
+            assert isinstance([item async for item in turn][-1], TurnFailed)
+            reason = "another task needed its place while it waited for an answer"
+            assert (state_of(first), first.status.reason) == ("stopped", reason)
+            with pytest.raises(WorkspaceFailed):
+                await first.answer(session_id, asked.id, "this one")
+
+
 async def test_an_idle_server_stops_by_itself(running: Running) -> None:
     async with running(idle_seconds=0.1) as workspaces:
         workspace = await workspaces.get(spec())

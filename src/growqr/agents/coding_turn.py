@@ -97,6 +97,8 @@ class CodingTurn:
                 # The workspace was rebuilt, and its sessions went with the old one.
                 await self._job.save("session", None)
                 reason = "The coding session was lost."
+            except _AnswerLate:
+                continue  # the next prompt brings the answer
             except (_TurnBroke, WorkspaceFailed) as error:
                 reason = error.detail
             failures += 1
@@ -179,6 +181,8 @@ class CodingTurn:
                 await self._workspace.answer(session_id, asked.id, answer or NO_ANSWER)
         except QuestionGone as gone:
             await self._job.log("system", gone.detail)
+        except WorkspaceFailed as failure:
+            raise _AnswerLate(failure.detail) from failure
         await self._job.save("asked", None)
 
     def _asked(self) -> _AskedBefore | None:
@@ -295,6 +299,10 @@ class _TurnBroke(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+class _AnswerLate(WorkspaceFailed):
+    """The server gave its place up, or died, while a person thought."""
 
 
 def _words(tool: ToolStarted) -> str:

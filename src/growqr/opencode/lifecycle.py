@@ -105,8 +105,7 @@ class Lifecycle:
         try:
             async with self._stopping:
                 pass  # the old server must be gone: two on one home would mix their histories
-            self.set("starting", "waits for a free place")
-            await self._line.take()
+            await self._line.take(self.spec.user_id, self._moved)
             taken = True
             self.set("starting")
             await self._make_room()
@@ -120,7 +119,7 @@ class Lifecycle:
             )
         except BaseException as error:
             if taken:
-                self._line.give()
+                self._line.give(self.spec.user_id)
             await self._gateway.close(self.spec.id)
             if isinstance(error, Exception):
                 self.set("failed", getattr(error, "detail", None) or type(error).__name__)
@@ -194,7 +193,7 @@ class Lifecycle:
             await self._gateway.close(self.spec.id)
             self._places.forget(self._place)
         finally:
-            self._line.give()
+            self._line.give(self.spec.user_id)
 
     def _rest(self) -> None:
         """When nobody uses the server, start the clock that stops it."""
@@ -204,7 +203,25 @@ class Lifecycle:
         self._idle_timer = asyncio.get_running_loop().call_later(
             self._settings.sandbox.idle_seconds, self._stop_if_idle, "it was idle"
         )
-        self._line.idle(self, self._stop_if_idle)
+        self._line.idle(self, self.spec.user_id, self._stop_if_idle)
+
+    def _moved(self, ahead: int | None) -> None:
+        if ahead is None:
+            self.set("starting", "waits until another of your workspaces is done")
+        else:
+            self.set("starting", f"waits in line: {ahead} ahead" if ahead else "is next in line")
+
+    def lend(self) -> None:
+        """While its turn waits for a person, the place goes to whoever needs it."""
+        self._line.idle(self, self.spec.user_id, self._leave)
+
+    def claim(self) -> None:
+        """The turn goes on."""
+        self._line.in_use(self)
+
+    def _leave(self, reason: str) -> bool:
+        self._own(self._stop(f"{reason} while it waited for an answer", only_idle=False))
+        return True
 
     def _stop_if_idle(self, reason: str) -> bool:
         if self._users or self.server is None:

@@ -1,45 +1,120 @@
 """The line in which workspaces wait for one of the few places to run."""
 
 import asyncio
+import itertools
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 Evict = Callable[[str], bool]
 """Gives the place up soon, for the reason given; False: it is in use after all."""
+Moved = Callable[[int | None], None]
+"""Told how many are ahead; None: one's own places are all taken, or promised to one's others."""
+
+
+@dataclass(eq=False)
+class _Ticket:
+    user_id: str
+    number: int
+    moved: Moved
+    granted: asyncio.Future[None]
+    ahead: int | None = field(default=-1)  # nobody has been told this number
 
 
 class Line:
-    """Places go out in the order of asking; an idle holder is asked to leave when all are taken."""
+    """Hands out places so that nobody's many tasks starve another person's one.
 
-    def __init__(self, places: int) -> None:
-        self._free = asyncio.Semaphore(places)
-        self._waiting = 0
-        self._idle: dict[object, Evict] = {}
+    A free place goes to whoever holds the fewest; among equals, to who got one the longest ago,
+    and then to who asked first. Nobody holds more than `per_user`. When a place is wanted, an
+    idle holder is asked to leave.
+    """
 
-    async def take(self) -> None:
+    def __init__(self, places: int, per_user: int) -> None:
+        self._free = places
+        self._per_user = per_user
+        self._held: Counter[str] = Counter()
+        self._served: dict[str, int] = {}
+        """Number of the last place that each person got; the longer ago, the lower."""
+        self._turn = 0
+        self._waiting: list[_Ticket] = []
+        self._numbers = itertools.count()
+        self._idle: dict[object, tuple[str, Evict]] = {}
+
+    async def take(self, user_id: str, moved: Moved = lambda _: None) -> None:
         """Wait for a place; give it back with `give`."""
-        self._waiting += 1
+        granted = asyncio.get_running_loop().create_future()
+        ticket = _Ticket(user_id, next(self._numbers), moved, granted)
+        self._waiting.append(ticket)
+        self._go_on()
+        if ticket in self._waiting:
+            self._ask_one_to_leave(ticket)
         try:
-            if self._free.locked():
-                self._ask_one_to_leave()
-            await self._free.acquire()
-        finally:
-            self._waiting -= 1
+            await granted
+        except asyncio.CancelledError:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+                self._go_on()
+            else:
+                self.give(user_id)  # it came in the same moment
+            raise
 
-    def give(self) -> None:
-        self._free.release()
+    def give(self, user_id: str) -> None:
+        """Give a place back."""
+        self._free += 1
+        self._held[user_id] -= 1
+        self._go_on()
 
-    def idle(self, holder: object, evict: Evict) -> None:
+    def idle(self, holder: object, user_id: str, evict: Evict) -> None:
         """Say that `holder` could give its place up if somebody waits."""
-        self._idle[holder] = evict
-        if self._waiting and self._free.locked():
-            self._ask_one_to_leave()
+        self._idle[holder] = (user_id, evict)
+        if self._waiting:
+            order = self._order()
+            self._ask_one_to_leave(order[0] if order else self._waiting[0])
 
     def in_use(self, holder: object) -> None:
         """Say that `holder` needs its place, or has none any more."""
         self._idle.pop(holder, None)
 
-    def _ask_one_to_leave(self) -> None:
-        while self._idle:
-            longest = next(iter(self._idle))  # the one that was idle first
-            if self._idle.pop(longest)("another task needed its place"):
+    def _order(self) -> list[_Ticket]:
+        """Return who gets the next places, in this order; who is at their limit is left out."""
+        left, order = list(self._waiting), list[_Ticket]()
+        held = {one.user_id: self._held[one.user_id] for one in left}
+        served = {one.user_id: self._served.get(one.user_id, -1) for one in left}
+        turns = itertools.count(self._turn)
+        while may := [ticket for ticket in left if held[ticket.user_id] < self._per_user]:
+            first = min(
+                may,
+                key=lambda one: (held[one.user_id], served[one.user_id], one.number),
+            )
+            held[first.user_id] += 1
+            served[first.user_id] = next(turns)
+            left.remove(first)
+            order.append(first)
+        return order
+
+    def _go_on(self) -> None:
+        """Hand out what is free and tell the others where they are."""
+        order = self._order()
+        served, self._free = order[: self._free], self._free - min(self._free, len(order))
+        for ticket in served:
+            self._held[ticket.user_id] += 1
+            self._served[ticket.user_id] = self._turn
+            self._turn += 1
+            self._waiting.remove(ticket)
+            ticket.granted.set_result(None)
+        places = {ticket: ahead for ahead, ticket in enumerate(order[len(served) :])}
+        for ticket in list(self._waiting):
+            ahead = places.get(ticket)
+            if ahead != ticket.ahead:
+                ticket.ahead = ahead
+                ticket.moved(ahead)
+
+    def _ask_one_to_leave(self, ticket: _Ticket) -> None:
+        """Ask who was idle first; for a person at their limit, only one of their own."""
+        own_only = self._held[ticket.user_id] >= self._per_user
+        for holder, (user_id, evict) in list(self._idle.items()):
+            if own_only and user_id != ticket.user_id:
+                continue
+            del self._idle[holder]
+            if evict("another task needed its place"):
                 return

@@ -152,20 +152,25 @@ class Workspace:
                 async with aclosing(conversation.run(text)) as turn:
                     async for progress in turn:
                         self._watchers.tell(SessionProgress(session_id, progress))
-                        if isinstance(progress, Asked):
-                            self._life.set(
-                                "busy", f"waits for an answer: {_first_line(progress.question)}"
-                            )
-                        elif isinstance(progress, Retrying):
-                            self._life.set("busy", f"waits for the model: {progress.reason}")
-                        else:
-                            self._life.set("busy", _AT_WORK)
+                        if self._server is server:
+                            self._note(progress)
                         yield progress
         finally:
             del self._prompts[session_id]
             self._aborted.discard(session_id)
             if not self._prompts and self.status.state == "busy" and self._server is not None:
                 self._life.set("idle")
+
+    def _note(self, progress: Progress) -> None:
+        """Say what a prompt at work waits for, if for anything."""
+        if isinstance(progress, Asked):
+            self._life.set("busy", f"waits for an answer: {_first_line(progress.question)}")
+            if len(self._prompts) == 1:
+                self._life.lend()
+        elif isinstance(progress, Retrying):
+            self._life.set("busy", f"waits for the model: {progress.reason}")
+        else:
+            self._life.set("busy", _AT_WORK)
 
     def begin_task(self, used: int = 0) -> None:
         """Begin a task's budget of tokens; `used` counts what it used before a restart."""
@@ -204,6 +209,7 @@ class Workspace:
         if question is None or question.kind != kind:
             raise QuestionGone("The session does not wait for this answer.")
         del conversation.turn.questions[question_id]
+        self._life.claim()
         self._life.set("busy", _AT_WORK)
         return self._server.client, question
 

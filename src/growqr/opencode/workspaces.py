@@ -15,8 +15,8 @@ from growqr.settings import Settings
 class Workspaces:
     """Hands out workspaces and lets at most `sandbox.max_running` of their servers run.
 
-    Whoever waits gets a place in the order of asking. An idle server gives its place up as
-    soon as somebody waits.
+    Those who wait get places in fair turns (`Line`). An idle server, and one whose turn waits
+    for a person, gives its place up as soon as somebody else waits.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Workspaces:
         self._sandbox = sandbox or make_sandbox(settings)
         self._places = Places(settings.data_dir, settings.sandbox.first_uid)
         self._workspaces: dict[str, Workspace] = {}
-        self._line = Line(settings.sandbox.max_running)
+        self._line = Line(settings.sandbox.max_running, settings.sandbox.max_running_per_user)
         self._opening = asyncio.Lock()
         self._swept = False
         self._closed = False
