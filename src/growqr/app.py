@@ -133,6 +133,7 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     memory = Memory(forge, commits, data / "cache" / "memory")
     repos = RepoService(db, forge, commits, settings)
     tokens = TokenService.open(secrets, timedelta(minutes=settings.identity.access_minutes))
+    entitlements = Entitlements(settings.billing, db)
     endpoint, engine_token = await _engine(settings, data, stack)
 
     client = Client(
@@ -145,7 +146,7 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     stack.push_async_callback(client.aclose)
 
     if role in ("all", "worker"):
-        gateway = ModelGateway(settings.model, ledger=data / "db" / "model-usage.sqlite")
+        gateway = ModelGateway(settings.model, entitlements=entitlements)
         stack.push_async_callback(gateway.aclose)
         workspaces = Workspaces(settings, gateway)
         stack.push_async_callback(workspaces.aclose)
@@ -163,6 +164,7 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
             client=client,
             tokens=tokens,
             backing=backing,
+            entitlements=entitlements,
         )
         await _work(settings, role, endpoint, engine_token, agents, stack)
         if role == "worker":
@@ -176,7 +178,6 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     if settings.identity.provider == "clerk":
         clerk = ClerkIdentity(settings.identity, db, settings.base_url)
         stack.push_async_callback(clerk.aclose)
-    entitlements = Entitlements(settings.billing, db)
     billing: Billing | None = None
     if settings.billing.provider == "stripe":
 

@@ -190,7 +190,8 @@ class ModelSettings(BaseModel):
     tokens_per_task: int = 0
     """Input and output tokens of one coding task; 0: no limit."""
     tokens_per_day: int = 0
-    """Input and output tokens of one person's sandboxes in one day (UTC); 0: no limit."""
+    """Model tokens of one person in one day (UTC), after which their sandboxes get no more
+    answers; 0: no limit but the plan's."""
 
     @model_validator(mode="after")
     def _complete(self) -> "ModelSettings":

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from growqr.agents.service_requests import ServiceRequest, help_on, parse_requests
+from growqr.billing.usage import UsageLog, today
 from growqr.db.tables import ActorRow
 from growqr.settings import BackingService
 from tests.support.household import household
@@ -81,6 +82,7 @@ async def test_the_model_calls_and_the_same_change_is_made_once_a_task(
         assert '"sent": true' in told
         assert told.count('"number": 1') == 3
         assert len(made) == 1
+        assert (await UsageLog(home.db).on(home.repo.owner_id, today())).model_tokens > 0
         await home.ask("service", "order green tea again")
         assert len(set(made)) == len(made) == 2
 

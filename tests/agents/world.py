@@ -19,6 +19,7 @@ from growqr.agents.memory import Memory
 from growqr.agents.questions import Asking
 from growqr.agents.services import AgentServices
 from growqr.agents.subagent import SubAgent
+from growqr.billing.entitlement import Entitlements
 from growqr.db.engine import Database
 from growqr.db.tables import ActorRow, User
 from growqr.events import TaskResult
@@ -193,6 +194,7 @@ async def open_services(
         client=client,
         tokens=tokens,
         backing=backing,
+        entitlements=Entitlements(settings.billing, db),
     )
 
 

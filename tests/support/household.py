@@ -16,6 +16,7 @@ from growqr.agents.factories import actor_factories
 from growqr.agents.memory import Memory
 from growqr.agents.services import AgentServices
 from growqr.api.provisioning import CAPABILITIES, agent_names
+from growqr.billing.entitlement import Entitlements
 from growqr.db.engine import Database
 from growqr.db.tables import ActorRow, User
 from growqr.git.commits import CommitService
@@ -53,7 +54,8 @@ class Household:
         self._stack.callback(self.forge.close)
         commits = CommitService(self.forge, self.settings.git)
         self.repos = RepoService(self.db, self.forge, commits, self.settings)
-        gateway = ModelGateway(self.settings.model)
+        entitlements = Entitlements(self.settings.billing, self.db)
+        gateway = ModelGateway(self.settings.model, entitlements=entitlements)
         self._stack.push_async_callback(gateway.aclose)
         workspaces = Workspaces(self.settings, gateway)
         self._stack.push_async_callback(workspaces.aclose)
@@ -78,6 +80,7 @@ class Household:
             client=self.client,
             tokens=tokens,
             backing=backing,
+            entitlements=entitlements,
         )
         if not self.actor_ids:
             await self._register()

@@ -23,7 +23,6 @@ from growqr.agents.snapshot_writer import SnapshotWriter
 from growqr.agents.tools import toolset
 from growqr.agents.turns import HISTORY_MESSAGES, Turn, build_agent, history_of, run_turn
 from growqr.agents.welcome import welcome
-from growqr.billing.usage import UsageLog
 from growqr.errors import Unavailable
 from growqr.events import ChannelMessage, Event, Task, TaskStatus, now
 from growqr.git.forge import Author
@@ -122,7 +121,7 @@ class GrowAgent(AgentActor):
             text = await run_turn(self._model, turn, history_of(earlier))
         finally:
             if not is_offline(self.services.model):
-                usage = UsageLog(self.services.db)
+                usage = self.services.entitlements.usage
                 await usage.add(self.spec.user_id, model_tokens=turn.tokens)
         model = self.services.model
         metadata = {

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from growqr.agents.backing import BackingServices
     from growqr.agents.memory import Memory
+    from growqr.billing.entitlement import Entitlements
     from growqr.db.engine import Database
     from growqr.git.commits import CommitService
     from growqr.git.forge import Forge
@@ -39,3 +40,4 @@ class AgentServices:
     client: Client
     tokens: TokenService
     backing: BackingServices
+    entitlements: Entitlements

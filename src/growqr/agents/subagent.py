@@ -18,6 +18,7 @@ from growqr.agents.questions import Questions
 from growqr.agents.restore import restore_sub_agent
 from growqr.agents.services import AgentServices
 from growqr.agents.snapshot import Snapshot
+from growqr.billing.entitlement import PlanLimitReached, require_agent
 from growqr.errors import GrowError
 from growqr.events import ChannelMessage, Event, Task, TaskResult
 from growqr.ids import derived_id
@@ -166,6 +167,7 @@ class SubAgent(AgentActor):
         known = await self._find(task.id)
         if known is not None:
             return known.model_dump(mode="json")
+        await self._require_plan()
         if len(self.tasks) >= MAX_UNFINISHED:
             raise ActionError("too_many", f"{self.spec.name} already has {MAX_UNFINISHED} tasks.")
         task = task.model_copy(update={"actor_id": self.spec.actor_id, "agent": self.spec.name})
@@ -182,6 +184,14 @@ class SubAgent(AgentActor):
                 metadata={"task_id": task.id, "assigned": True},
             )
         return task.model_dump(mode="json")
+
+    async def _require_plan(self) -> None:
+        """Refuse when the plan does not have this agent; who owes may pay, so their tasks wait."""
+        entitlement = await self.services.entitlements.check(self.spec.user_id)
+        try:
+            require_agent(entitlement, self.spec.name)
+        except PlanLimitReached as error:
+            raise ActionError(error.code, error.detail) from None
 
     @action(concurrent=True)
     async def task(self, task_id: str) -> dict[str, Any]:

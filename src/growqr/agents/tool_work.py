@@ -7,7 +7,7 @@ from pydantic_ai import Agent
 from pydantic_ai.exceptions import AgentRunError
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import Tool
-from pydantic_ai.usage import UsageLimits
+from pydantic_ai.usage import RunUsage, UsageLimits
 
 from growqr.agents.job import TaskFailed, TaskJob
 from growqr.errors import GrowError
@@ -24,10 +24,14 @@ async def work_with_tools(job: TaskJob, instructions: str, tools: Sequence[Tool[
         model_settings=ModelSettings(request_timeout=settings.request_seconds),
     )
     limits = UsageLimits(request_limit=settings.max_turn_steps)
+    user_id, used = job.agent.spec.user_id, RunUsage()
+    await services.entitlements.require(user_id, job.agent.spec.name)
     try:
-        answer = await agent.run(job.task.prompt, usage_limits=limits)
+        answer = await agent.run(job.task.prompt, usage_limits=limits, usage=used)
     except AgentRunError as error:
         raise TaskFailed(f"The model could not do this: {error.message[:500]}") from error
+    finally:
+        await services.entitlements.usage.add(user_id, model_tokens=used.total_tokens)
     return answer.output
 
 

@@ -117,6 +117,7 @@ async def delegate(
     turn = ctx.deps
     if not task.strip():
         raise InvalidInput("The task is empty.")
+    await turn.grow.services.entitlements.require(turn.grow.spec.user_id, agent)
     request = Delegation(
         agent=agent,
         title=tasks.title_of(task),
@@ -159,6 +160,7 @@ async def start_quest(ctx: Context, key: str) -> dict[str, Any]:
     if quest is None:
         raise NotFound(f"There is no quest `{key}`. There are: {', '.join(quests)}.")
     turn = ctx.deps
+    await turn.grow.services.entitlements.require(turn.grow.spec.user_id, "quest")
     run_id = derived_id("run", turn.operation(ctx.tool_call_id))
     wish = {"key": quest.key, "run_id": run_id, "message_id": turn.message.id}
     run = await turn.grow.ask("quest", "start_quest", wish)

@@ -82,12 +82,7 @@ class Entitlements:
         plan = entitlement.limits
         if agent is None or plan is None:
             return entitlement
-        if plan.agents is not None and agent not in plan.agents:
-            raise PlanLimitReached(
-                f"The plan {plan.name} does not include the {agent} agent.",
-                plan=plan.key,
-                limit="agents",
-            )
+        require_agent(entitlement, agent)
         if plan.model_tokens_per_day is not None:
             used = (await self.usage.on(user_id, today())).model_tokens
             if used >= plan.model_tokens_per_day:
@@ -142,6 +137,17 @@ class Entitlements:
             "incomplete": "The first payment is not complete.",
         }.get(row.status, "Choose a plan to start your agents.")
         return Entitlement(False, key, row.status, words, plan)
+
+
+def require_agent(entitlement: Entitlement, agent: str) -> None:
+    """Raise PlanLimitReached when the plan does not have the agent."""
+    plan = entitlement.limits
+    if plan is not None and plan.agents is not None and agent not in plan.agents:
+        raise PlanLimitReached(
+            f"The plan {plan.name} does not include the {agent} agent.",
+            plan=plan.key,
+            limit="agents",
+        )
 
 
 def _good_words(name: str, row: Subscription) -> str:

@@ -1,7 +1,10 @@
 """What people use, counted per user and day (UTC)."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
 
 from growqr.db.billing import add_usage, take_message, usage_between
 from growqr.db.engine import Database
@@ -24,8 +27,10 @@ class UsageLog:
         self._db = db
 
     async def add(self, user_id: str, *, model_tokens: int = 0, workspace_seconds: int = 0) -> None:
-        """Count what an agent used now."""
-        if model_tokens or workspace_seconds:
+        """Count what an agent used now; of a user who is gone, nothing."""
+        if not (model_tokens or workspace_seconds):
+            return
+        with suppress(IntegrityError):
             async with self._db.session() as session:
                 await add_usage(
                     session,

@@ -26,8 +26,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from growqr.models.metering import Account, Ledger, Meter, Rate, Usage
+from growqr.billing.budget import TokenBudget
+from growqr.billing.entitlement import Entitlements
+from growqr.models.metering import Account, Meter, Rate, Usage
 from growqr.models.offline_coding import answer, answer_stream
+from growqr.models.running_time import RunningTime
 from growqr.models.upstream import OFFLINE_MODEL, Upstream
 from growqr.settings import ModelSettings
 
@@ -44,10 +47,17 @@ _QUERY = ("alt", "beta")
 class ModelGateway:
     """Serves the sockets; it needs a running event loop for all but `opencode_config`."""
 
-    def __init__(self, settings: ModelSettings, *, ledger: Path | None = None) -> None:
-        """`ledger` is the file that keeps people's use per day; None: in memory."""
+    def __init__(
+        self, settings: ModelSettings, *, entitlements: Entitlements | None = None
+    ) -> None:
+        """`entitlements` counts and limits what people use per day; None: nobody does."""
         self._settings = settings
-        self._ledger = Ledger(ledger)
+        self._budget: TokenBudget | None = None
+        self._time: RunningTime | None = None
+        self._timing: asyncio.Task[None] | None = None
+        if entitlements is not None:
+            self._budget = TokenBudget(entitlements, settings.tokens_per_day)
+            self._time = RunningTime(entitlements.usage)
         self._upstream = Upstream(settings)
         self._offline = settings.provider == "offline"
         self._timeout = httpx.Timeout(settings.request_seconds, connect=10)
@@ -75,6 +85,9 @@ class ModelGateway:
             door = _Door(self._folder / f"{secrets.token_hex(8)}.sock", caller)
             await door.open()
             self._doors[workspace_id] = door
+            if self._time is not None:
+                self._time.began(workspace_id, account.user_id)
+                self._timing = self._timing or asyncio.create_task(self._time.run())
             return door.path
 
     async def close(self, workspace_id: str) -> None:
@@ -83,16 +96,21 @@ class ModelGateway:
             door = self._doors.pop(workspace_id, None)
             if door is not None:
                 await door.close()
+                await self._accounts[workspace_id].settled()
+                if self._time is not None:
+                    await self._time.ended(workspace_id)
 
     async def aclose(self) -> None:
         """Close every socket."""
         for workspace_id in list(self._doors):
             await self.close(workspace_id)
+        if self._timing is not None:
+            self._timing.cancel()
+            await asyncio.wait([self._timing])
         if self._http is not None:
             await self._http.aclose()
         if self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
-        self._ledger.close()
 
     def usage(self, workspace_id: str) -> Usage:
         """Return what a workspace used so far; zero for one that never asked."""
@@ -108,13 +126,9 @@ class ModelGateway:
         account = self._accounts.get(workspace_id)
         return account.task_tokens if account else 0
 
-    def used_today(self, user_id: str) -> Usage:
-        """Return what all workspaces of a person used since midnight UTC."""
-        return self._ledger.today(user_id)
-
     def _account(self, workspace_id: str, user_id: str) -> Account:
         if workspace_id not in self._accounts:
-            account = Account(user_id or workspace_id, self._settings, self._ledger)
+            account = Account(user_id or workspace_id, self._settings.tokens_per_task, self._budget)
             self._accounts[workspace_id] = account
         return self._accounts[workspace_id]
 
@@ -212,7 +226,7 @@ class _Caller:
                 raise _Refused(429, f"At most {_AT_ONCE} model requests at once.")
             if seconds := self._rate.take():
                 raise _Refused(429, "Too many model requests.", retry_after=seconds)
-            if reason := self._account.spent():
+            if reason := await self._account.spent():
                 raise _Refused(402, reason)  # not 429, which OpenCode would try again and again
             self._account.usage.requests += 1
             if self._offline:

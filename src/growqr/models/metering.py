@@ -1,15 +1,12 @@
-"""What model use costs: counted as answers pass, kept per person and day, held to limits."""
+"""What model use costs: counted as answers pass, and held to limits."""
 
+import asyncio
 import re
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 
-from growqr.events import now
-from growqr.settings import ModelSettings
+from growqr.billing.budget import TokenBudget
 
 _BYTES_PER_TOKEN = 4
 
@@ -69,47 +66,6 @@ class Meter:
         return self._output if counted else self._read_bytes // _BYTES_PER_TOKEN
 
 
-class Ledger:
-    """Tokens per person and day (UTC), in a small database of its own; outlives the process."""
-
-    def __init__(self, file: Path | None = None, clock: Callable[[], datetime] = now) -> None:
-        """Open or make the file; None: in memory."""
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        self._clock = clock
-        # each statement is a transaction; a power cut may cost the last ones, no more
-        self._db = sqlite3.connect(file or ":memory:", isolation_level=None)
-        self._db.executescript(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-            "CREATE TABLE IF NOT EXISTS model_usage (user_id TEXT, day TEXT, requests INTEGER,"
-            " input_tokens INTEGER, output_tokens INTEGER, PRIMARY KEY (user_id, day))"
-        )
-
-    def add(self, user_id: str, input_tokens: int, output_tokens: int) -> None:
-        """Count one answered request."""
-        self._db.execute(
-            "INSERT INTO model_usage VALUES (?, ?, 1, ?, ?) ON CONFLICT DO UPDATE SET"
-            " requests = requests + 1, input_tokens = input_tokens + excluded.input_tokens,"
-            " output_tokens = output_tokens + excluded.output_tokens",
-            (user_id, self._day(), input_tokens, output_tokens),
-        )
-
-    def today(self, user_id: str) -> Usage:
-        """Return what a person used since midnight UTC."""
-        found = self._db.execute(
-            "SELECT requests, input_tokens, output_tokens FROM model_usage"
-            " WHERE user_id = ? AND day = ?",
-            (user_id, self._day()),
-        ).fetchone()
-        return Usage(*found) if found else Usage()
-
-    def close(self) -> None:
-        self._db.close()
-
-    def _day(self) -> str:
-        return self._clock().date().isoformat()
-
-
 class Rate:
     """So many requests a minute: a bucket that fills again steadily."""
 
@@ -133,12 +89,14 @@ class Rate:
 class Account:
     """What one workspace may use: its task's share, and its person's for the day."""
 
-    def __init__(self, user_id: str, settings: ModelSettings, ledger: Ledger) -> None:
+    def __init__(self, user_id: str, tokens_per_task: int, budget: TokenBudget | None) -> None:
+        """`tokens_per_task` of 0 is no limit; without a budget, the day has none either."""
         self.user_id = user_id
         self.usage = Usage()
-        self._settings = settings
-        self._ledger = ledger
+        self._tokens_per_task = tokens_per_task
+        self._budget = budget
         self._task_began = 0
+        self._adding: set[asyncio.Task[None]] = set()
 
     def begin_task(self, used: int) -> None:
         """Begin a task, or go on with one that used so many tokens before a restart."""
@@ -148,17 +106,27 @@ class Account:
     def task_tokens(self) -> int:
         return self.usage.tokens - self._task_began
 
-    def spent(self) -> str | None:
+    async def spent(self) -> str | None:
         """Return why nothing is left to use; None: there is."""
-        most = self._settings.tokens_per_task
+        most = self._tokens_per_task
         if most and self.task_tokens >= most:
             return f"This task has used its budget of {most} tokens."
-        most = self._settings.tokens_per_day
-        if most and self._ledger.today(self.user_id).tokens >= most:
-            return f"Today's budget of {most} tokens is used up. It begins again at 00:00 UTC."
-        return None
+        if self._budget is None:
+            return None
+        await self.settled()
+        return await self._budget.spent(self.user_id)
 
     def add(self, meter: Meter) -> None:
+        """Count an answer; the person's count follows, before anything else is allowed here."""
         self.usage.input_tokens += meter.input_tokens
         self.usage.output_tokens += meter.output_tokens
-        self._ledger.add(self.user_id, meter.input_tokens, meter.output_tokens)
+        if self._budget is not None:
+            tokens = meter.input_tokens + meter.output_tokens
+            adding = asyncio.create_task(self._budget.add(self.user_id, tokens))
+            self._adding.add(adding)
+            adding.add_done_callback(self._adding.discard)
+
+    async def settled(self) -> None:
+        """Wait until everything is counted."""
+        if self._adding:
+            await asyncio.wait(self._adding)

@@ -137,6 +137,7 @@ async def create_session(
 ) -> SessionOut:
     """Begin a conversation with OpenCode in this workspace."""
     coding = _coding(workspace)
+    await services.entitlements.require(coding.user_id, coding.name)
     session = await services.agents.create_session(coding, body.title)
     return SessionOut.model_validate({**session, "workspace_id": coding.workspace_id})
 
