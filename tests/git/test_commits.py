@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from growqr.git.capabilities import PathForbidden
-from growqr.git.commits import CommitService, MessageInvalid
+from growqr.git.commits import CommitService
 from growqr.git.forge import (
     Author,
     BranchExists,
@@ -17,6 +17,7 @@ from growqr.git.forge import (
     MergeConflict,
     NotUndoable,
 )
+from growqr.git.messages import MessageInvalid
 from growqr.git.paths import PathInvalid
 from growqr.settings import GitSettings
 from tests.git.conftest import url

@@ -1,5 +1,7 @@
 """Which paths a capability lets its holder write.
 
+`git.settle`: to carry out what the user decided about a conflict, wherever it is.
+
 `git.commit:PATTERN`, where `*` stands for any part of one name and `**` for any number of
 names: `git.commit:agents/coding/**`, `git.commit:goals/*.md`, `git.commit:**`.
 """
@@ -11,6 +13,7 @@ from functools import lru_cache
 from growqr.errors import Forbidden
 
 WRITE_ANYTHING = "git.commit:**"
+SETTLE = "git.settle"
 _PREFIX = "git.commit:"
 
 

@@ -1,24 +1,12 @@
 """The commit service: the only way agents and the API write to a repository.
 
-It checks who may write what, bounds the size, and writes one form of message:
-
-    remember(memory): likes tea
-
-    Why, in the writer's words.
-
-    Actor: act_01…
-    Kind: remember
-    Task: tsk_01…
-    Message: msg_01…
-    Operation: msg_01…:2
-    Growqr-Schema: 1
+It checks who may write what, bounds the size, and writes one form of message
+(`growqr.git.messages`).
 """
 
-import re
 from collections.abc import Sequence
 
-from growqr.errors import InvalidInput
-from growqr.git.capabilities import WRITE_ANYTHING, PathForbidden, check_may_write
+from growqr.git.capabilities import SETTLE, WRITE_ANYTHING, PathForbidden, check_may_write
 from growqr.git.forge import (
     Author,
     Change,
@@ -27,23 +15,12 @@ from growqr.git.forge import (
     CommitTooLarge,
     Forge,
     RepoRef,
+    Settlement,
 )
+from growqr.git.messages import commit_message, value_of
 from growqr.git.objects import MAX_COMMIT_PATHS
 from growqr.git.paths import check_path
 from growqr.settings import GitSettings
-
-SCHEMA = "1"
-MAX_SUBJECT_CHARS = 120
-MAX_BODY_CHARS = 4_000
-MAX_VALUE_CHARS = 200
-_KIND = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
-
-
-class MessageInvalid(InvalidInput):
-    """A part of a commit's message can't be written as it must be."""
-
-    code = "commit_message_invalid"
-    title = "The commit message is not valid"
 
 
 class CommitService:
@@ -92,8 +69,8 @@ class CommitService:
         self._check_size(changes)
         paths = [check_path(change.path) for change in changes]
         check_may_write(actor.id, actor.capabilities, paths)
-        key = _value("operation", operation)
-        message = _message(kind, scope, what, body, actor.id, key, task_id, message_id)
+        key = value_of("operation", operation)
+        message = commit_message(kind, scope, what, body, actor.id, key, task_id, message_id)
         return await self._forge.commit(
             repo,
             CommitRequest(
@@ -125,10 +102,10 @@ class CommitService:
         """
         undone = await self._forge.commit_info(repo, sha)
         _check_paths(actor, undone.paths, complete=len(undone.paths) < MAX_COMMIT_PATHS)
-        key = _value("operation", operation)
+        key = value_of("operation", operation)
         body = f"This reverts commit {undone.sha}."
         what = f"undo: {undone.subject}"
-        message = _message("revert", "repo", what, body, actor.id, key, None, message_id)
+        message = commit_message("revert", "repo", what, body, actor.id, key, None, message_id)
         return await self._forge.revert(
             repo, undone.sha, branch=branch, message=message, author=actor, operation=key
         )
@@ -153,11 +130,54 @@ class CommitService:
         diff = await self._forge.diff(repo, target, source)
         touched = {path for file in diff.files for path in (file.path, file.old_path) if path}
         _check_paths(actor, sorted(touched), complete=not diff.truncated)
-        key = _value("operation", operation)
-        message = _message("merge", target, what, "", actor.id, key, task_id, message_id)
+        key = value_of("operation", operation)
+        message = commit_message("merge", target, what, "", actor.id, key, task_id, message_id)
         # By SHA: what was checked is what is merged.
         return await self._forge.merge(
-            repo, source=diff.head, target=target, message=message, author=actor
+            repo,
+            source=diff.head,
+            target=target,
+            message=message,
+            author=actor,
+            operation=key,
+        )
+
+    async def settle(
+        self,
+        repo: RepoRef,
+        kept: str,
+        settlement: Settlement,
+        *,
+        actor: Author,
+        what: str,
+        operation: str,
+        branch: str = "main",
+        task_id: str | None = None,
+        message_id: str | None = None,
+    ) -> CommitInfo:
+        """Join `kept`, the commit of a `MergeConflict`, with the branch as the user decided.
+
+        It is a merge commit, so both sides stay in the history.
+
+        Raises:
+            PathForbidden, CommitTooLarge, CommitNotFound: nothing was written.
+            MergeConflict: the files have changed again since `settlement.seen`.
+        """
+        self._check_size(settlement.files)
+        held = await self._forge.commit_info(repo, kept)
+        if SETTLE not in actor.capabilities:
+            paths = {*held.paths, *(change.path for change in settlement.files)}
+            _check_paths(actor, sorted(paths), complete=len(held.paths) < MAX_COMMIT_PATHS)
+        key = value_of("operation", operation)
+        message = commit_message("settle", branch, what, "", actor.id, key, task_id, message_id)
+        return await self._forge.merge(
+            repo,
+            source=kept,
+            target=branch,
+            message=message,
+            author=actor,
+            operation=key,
+            settlement=settlement,
         )
 
     def _check_size(self, changes: Sequence[Change]) -> None:
@@ -184,53 +204,3 @@ def _check_paths(actor: Author, paths: Sequence[str], *, complete: bool) -> None
     if not complete:
         raise PathForbidden(f"`{actor.id}` may not write everything that this would change")
     check_may_write(actor.id, actor.capabilities, paths)
-
-
-def _message(
-    kind: str,
-    scope: str,
-    what: str,
-    body: str,
-    actor_id: str,
-    operation: str,
-    task_id: str | None,
-    message_id: str | None,
-) -> str:
-    if not _KIND.match(kind):
-        raise MessageInvalid(f"`{kind[:40]}` is not a kind: lower-case letters, digits, hyphens")
-    scope = re.sub(r"[()\s]+", " ", _printable(scope)).strip()
-    what = " ".join(_printable(what).split())
-    if not scope or not what:
-        raise MessageInvalid("scope and subject must not be empty")
-    subject = f"{kind}({scope[:40]}): {what}"
-    if len(subject) > MAX_SUBJECT_CHARS:
-        subject = subject[: MAX_SUBJECT_CHARS - 1] + "…"
-    trailers = {
-        "Actor": actor_id,
-        "Kind": kind,
-        "Task": task_id,
-        "Message": message_id,
-        "Operation": operation,
-        "Growqr-Schema": SCHEMA,
-    }
-    lines = [f"{name}: {_value(name, value)}" for name, value in trailers.items() if value]
-    return "\n\n".join(part for part in (subject, _body(body), "\n".join(lines)) if part) + "\n"
-
-
-def _body(text: str) -> str:
-    # `git interpret-trailers` ends a message at a line that begins with three hyphens.
-    lines = (_printable(line).rstrip() for line in text[:MAX_BODY_CHARS].splitlines())
-    return "\n".join(f" {line}" if line.startswith("---") else line for line in lines).strip("\n")
-
-
-def _value(name: str, value: str) -> str:
-    """A trailer's value: one line, so that no text can add a trailer of its own."""
-    clean = " ".join(_printable(value).split())
-    if not clean or len(clean) > MAX_VALUE_CHARS:
-        raise MessageInvalid(f"{name} must have 1 to {MAX_VALUE_CHARS} characters")
-    return clean
-
-
-def _printable(text: str) -> str:
-    spaced = "".join(c if c.isprintable() else " " for c in text)
-    return spaced.encode(errors="replace").decode()

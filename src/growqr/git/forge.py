@@ -174,6 +174,20 @@ class CommitRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a person decided a conflict: what stands in the places that both sides changed.
+
+    `prefer` is the side that stands there, or `both`, one after the other. `files` are written
+    on top, as they are. `seen` is the target's commit that the decision was made on: where the
+    target has changed the same files since, it does not count (`MergeConflict`).
+    """
+
+    prefer: Literal["target", "source", "both"]
+    seen: str
+    files: Sequence[Change] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TreeEntry:
     """A file, folder or link at a ref. `size` is in bytes, 0 for what is not a file.
 
@@ -307,11 +321,20 @@ class Forge(Protocol):
         """
 
     async def merge(
-        self, repo: RepoRef, *, source: str, target: str, message: str, author: Author
+        self,
+        repo: RepoRef,
+        *,
+        source: str,
+        target: str,
+        message: str,
+        author: Author,
+        operation: str | None = None,
+        settlement: Settlement | None = None,
     ) -> CommitInfo:
         """Merge the ref `source` into the branch `target` with a merge commit.
 
-        Merged already: returns the target's head. Raises BranchNotFound, MergeConflict.
+        Merged already: returns the commit of `operation`, else the target's head. Raises
+        BranchNotFound, CommitNotFound, MergeConflict.
         """
 
     async def revert(

@@ -8,22 +8,17 @@ between leaves loose objects that nothing refers to, which `git gc` removes.
 """
 
 import asyncio
-import contextlib
-import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
 import pygit2
-from pygit2.enums import RepositoryOpenFlag
 
 from growqr.git import objects
 from growqr.git.building import build_tree, new_objects, write_commit
-from growqr.git.diffing import compare
 from growqr.git.forge import (
     Author,
     Branch,
@@ -31,50 +26,33 @@ from growqr.git.forge import (
     BranchNotFound,
     CommitInfo,
     CommitRequest,
-    Diff,
-    ForgeBroken,
     HeadMoved,
     MergeConflict,
-    RepoNotFound,
     RepoRef,
-    TreeEntry,
+    Settlement,
 )
-from growqr.git.merging import merge_conflicts, merged_tree, rejoined_tree, reverted_tree
+from growqr.git.merging import merged_tree, rejoined_tree, reverted_tree, settled_tree
 from growqr.git.operations import Operations
-from growqr.git.paths import check_path
+from growqr.git.reading import LocalReading, opened
 from growqr.git.refs import check_branch, rescue_ref
 from growqr.git.signing import Sign
 from growqr.settings import GitSettings
 
 T = TypeVar("T")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _RACES = 20
 """Pushes that may overtake one commit before it gives up."""
 
 
-class LocalForge(ABC):
-    """The reading and building half of a `Forge`, on `<folder>/<repo_id>.git`."""
+class LocalForge(LocalReading):
+    """The building half of a `Forge`."""
 
-    threads: ThreadPoolExecutor | None = None
-    """Where calls run; None: asyncio's own threads."""
     sign: Sign | None = None
     """Signs what is written here; whoever opens the forge gives it."""
 
     def __init__(self, folder: Path, settings: GitSettings) -> None:
-        self.folder = folder.resolve()
-        self.settings = settings
+        super().__init__(folder, settings)
         self._operations = Operations()
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    def path(self, repo_id: str) -> Path:
-        """Where a repository is or would be. Raises RepoNotFound for what can't be an id."""
-        if not _ID.match(repo_id):
-            raise RepoNotFound("there is no such repository")
-        return self.folder / f"{repo_id}.git"
-
-    @abstractmethod
-    def prepare(self, repo: RepoRef, refs: Sequence[str]) -> None:
-        """Make sure that `refs` (none: every branch) can be read here now. Blocks."""
 
     @abstractmethod
     def writing(self, repo: RepoRef) -> AbstractContextManager[None]:
@@ -101,60 +79,6 @@ class LocalForge(ABC):
     ) -> None:
         """Keep a commit, the first of `objects`, under a new ref that is no branch. Blocks."""
 
-    async def head(self, repo: RepoRef, branch: str = "main") -> str | None:
-        def work(git: pygit2.Repository) -> str | None:
-            found = objects.branch_head(git, check_branch(branch))
-            return str(found) if found else None
-
-        return await self._read(repo, work)
-
-    async def tree(
-        self, repo: RepoRef, *, ref: str = "main", path: str = "", recursive: bool = False
-    ) -> list[TreeEntry]:
-        if path:
-            check_path(path)
-        return await self._read(
-            repo, lambda git: objects.read_tree(git, ref, path, recursive=recursive), ref
-        )
-
-    async def blob(self, repo: RepoRef, path: str, *, ref: str = "main") -> bytes:
-        check_path(path)
-        most = self.settings.max_file_bytes
-        return await self._read(
-            repo, lambda git: objects.read_blob(git, ref, path, max_bytes=most), ref
-        )
-
-    async def commits(
-        self,
-        repo: RepoRef,
-        *,
-        ref: str = "main",
-        path: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
-    ) -> list[CommitInfo]:
-        if path is not None:
-            check_path(path)
-        return await self._read(
-            repo, lambda git: objects.log(git, ref, path=path, limit=limit, after=after), ref
-        )
-
-    async def commit_info(self, repo: RepoRef, sha: str) -> CommitInfo:
-        return await self._read(
-            repo, lambda git: objects.describe(git, objects.resolve(git, sha)), sha
-        )
-
-    async def diff(self, repo: RepoRef, base: str, head: str) -> Diff:
-        return await self._read(
-            repo,
-            lambda git: compare(git, objects.resolve(git, base), objects.resolve(git, head)),
-            base,
-            head,
-        )
-
-    async def branches(self, repo: RepoRef) -> list[Branch]:
-        return await self._read(repo, _branches)
-
     async def create_branch(self, repo: RepoRef, name: str, *, at: str) -> Branch:
         check_branch(name)
 
@@ -175,28 +99,34 @@ class LocalForge(ABC):
         return await self._write(repo, lambda git: self._commit(repo, git, request))
 
     async def merge(
-        self, repo: RepoRef, *, source: str, target: str, message: str, author: Author
+        self,
+        repo: RepoRef,
+        *,
+        source: str,
+        target: str,
+        message: str,
+        author: Author,
+        operation: str | None = None,
+        settlement: Settlement | None = None,
     ) -> CommitInfo:
         check_branch(target)
 
         def work(git: pygit2.Repository) -> CommitInfo:
             theirs = objects.resolve(git, source)
+            seen = objects.resolve(git, settlement.seen) if settlement is not None else None
 
             def build(ours: pygit2.Commit) -> tuple[pygit2.Tree, list[pygit2.Oid]] | None:
                 if ours.id == theirs.id or git.descendant_of(ours.id, theirs.id):
                     return None
-                return merged_tree(git, ours, theirs), [ours.id, theirs.id]
+                if settlement is None or seen is None:
+                    tree = merged_tree(git, ours, theirs)
+                else:
+                    tree = settled_tree(git, ours, theirs, seen, settlement)
+                return tree, [ours.id, theirs.id]
 
-            return self._advance(repo, git, target, message, author, None, None, build)
+            return self._advance(repo, git, target, message, author, operation, None, build)
 
         return await self._write(repo, work)
-
-    async def conflicts(self, repo: RepoRef, *, source: str, target: str) -> tuple[str, ...]:
-        def work(git: pygit2.Repository) -> tuple[str, ...]:
-            ours, theirs = objects.resolve(git, target), objects.resolve(git, source)
-            return merge_conflicts(git, ours, theirs)
-
-        return await self._read(repo, work, source, target)
 
     async def revert(
         self,
@@ -257,7 +187,7 @@ class LocalForge(ABC):
         tree: pygit2.Tree,
     ) -> str:
         """Keep changes that did not fit, as a commit on what their writer had read."""
-        made = write_commit(git, request.author, request.message, tree, [base.id])
+        made = write_commit(git, request.author, request.message, tree, [base.id], self.sign)
         self.keep(
             repo, git, rescue_ref(request.branch, str(made)), new_objects(made, tree, base.tree)
         )
@@ -309,15 +239,6 @@ class LocalForge(ABC):
                 return
             existing = objects.branch_head(git, branch)
 
-    async def _read(self, repo: RepoRef, work: Callable[[pygit2.Repository], T], *refs: str) -> T:
-        path = self.path(repo.id)
-
-        def read() -> T:
-            self.prepare(repo, refs)
-            return opened(path, work)
-
-        return await self.run(read)
-
     async def _write(self, repo: RepoRef, work: Callable[[pygit2.Repository], T]) -> T:
         path = self.path(repo.id)
 
@@ -328,35 +249,3 @@ class LocalForge(ABC):
         queue = self._queues.setdefault(repo.id, asyncio.Lock())
         async with queue:
             return await self.run(write)
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Run what blocks in a thread; what the disk raises becomes ForgeBroken."""
-
-        def guarded() -> T:
-            try:
-                return work()
-            except OSError as error:
-                raise ForgeBroken("the repository can't be read or written now") from error
-
-        return await asyncio.get_running_loop().run_in_executor(self.threads, guarded)
-
-
-def opened(path: Path, work: Callable[[pygit2.Repository], T]) -> T:
-    """Run `work` on the repository; what libgit2 and the disk raise becomes ForgeBroken."""
-    if not path.is_dir():
-        raise RepoNotFound("there is no such repository")
-    try:
-        return work(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH))
-    except (pygit2.GitError, OSError, KeyError) as error:
-        raise ForgeBroken("the repository can't be read or written now") from error
-
-
-def _branches(git: pygit2.Repository) -> list[Branch]:
-    found: list[Branch] = []
-    for raw in git.raw_listall_branches():
-        with contextlib.suppress(UnicodeDecodeError):  # can't be named in a request either
-            name = raw.decode()
-            head = objects.branch_head(git, name)
-            if head is not None:
-                found.append(Branch(name, str(head)))
-    return sorted(found, key=lambda branch: branch.name)

@@ -1,9 +1,10 @@
 """Trees for merges and reverts, made in memory."""
 
 import pygit2
-from pygit2.enums import FileMode
+from pygit2.enums import FileMode, MergeFavor
 
-from growqr.git.forge import MergeConflict, NotUndoable
+from growqr.git.building import build_tree
+from growqr.git.forge import MergeConflict, NotUndoable, Settlement
 from growqr.git.layout import SNAPSHOT
 
 
@@ -24,6 +25,47 @@ def rejoined_tree(
 ) -> pygit2.Tree:
     """The tree of a three-way merge of trees. Raises MergeConflict."""
     return _tree(repo, repo.merge_trees(base, ours, theirs))
+
+
+def settled_tree(
+    repo: pygit2.Repository,
+    ours: pygit2.Commit,
+    theirs: pygit2.Commit,
+    seen: pygit2.Commit,
+    settlement: Settlement,
+) -> pygit2.Tree:
+    """The tree of a merge in which a person has decided what stands where both sides changed.
+
+    Raises:
+        MergeConflict: `ours` has changed the files in question since the person saw them.
+    """
+    paths = merge_conflicts(repo, ours, theirs)
+    changed = [path for path in paths if _id_at(ours, path) != _id_at(seen, path)]
+    if changed:
+        raise MergeConflict(changed, str(theirs.id))
+    favor = {
+        "target": MergeFavor.OURS,
+        "source": MergeFavor.THEIRS,
+        "both": MergeFavor.UNION,
+    }[settlement.prefer]
+    index = repo.merge_commits(ours, theirs, favor=favor)
+    # Left are files that one side removed or made something else of: no lines to choose among.
+    for ancestor, mine, other in list(index.conflicts or ()):
+        first, second = (other, mine) if settlement.prefer == "source" else (mine, other)
+        chosen = first or (second if settlement.prefer == "both" else None)
+        path = next(entry.path for entry in (ancestor, mine, other) if entry is not None)
+        del index.conflicts[path]
+        if chosen is not None:
+            index.add(pygit2.IndexEntry(chosen.path, chosen.id, chosen.mode))
+    tree = _tree(repo, index)
+    written = repo[build_tree(repo, tree, settlement.files)] if settlement.files else tree
+    assert isinstance(written, pygit2.Tree)
+    return written
+
+
+def _id_at(commit: pygit2.Commit, path: str) -> pygit2.Oid | None:
+    entry = _at(commit.tree, path)
+    return entry.id if entry is not None else None
 
 
 def reverted_tree(

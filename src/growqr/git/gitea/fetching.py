@@ -13,10 +13,11 @@ from growqr.git.forge import ForgeBroken, ForgeDown
 MAX_SECONDS = 300
 """Wall time of one fetch; silence ends it after SILENT_SECONDS."""
 SILENT_SECONDS = 30
+_REFS = ("+refs/heads/*:refs/heads/*", "+refs/rescue/*:refs/rescue/*")
 
 
 def fetch(path: Path, url: str, authorization: str) -> None:
-    """Make the branches of the bare repository at `path` those at `url`. Blocks.
+    """Make branches and rescue refs of the bare repository at `path` those at `url`. Blocks.
 
     Raises:
         ForgeDown: the other side does not answer, or not in time.
@@ -28,7 +29,7 @@ def fetch(path: Path, url: str, authorization: str) -> None:
         process = subprocess.Popen(
             [
                 *(git, "--git-dir", str(path), "fetch", "--quiet", "--no-tags", "--prune"),
-                *("--force", "--no-write-fetch-head", url, "+refs/heads/*:refs/heads/*"),
+                *("--force", "--no-write-fetch-head", url, *_REFS),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

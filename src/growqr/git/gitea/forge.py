@@ -21,8 +21,9 @@ from growqr.git.forge import ForgeBroken, ForgeDown, RepoRef
 from growqr.git.gitea.fetching import fetch
 from growqr.git.gitea.server import GiteaServer
 from growqr.git.gitea.wire import Move, push_request
-from growqr.git.local import LocalForge, opened
+from growqr.git.local import LocalForge
 from growqr.git.locking import repository_lock
+from growqr.git.reading import opened
 from growqr.git.refs import is_sha, rescue_ref
 from growqr.settings import GitSettings
 
@@ -80,14 +81,15 @@ class GiteaForge(LocalForge):
 
     def prepare(self, repo: RepoRef, refs: Sequence[str]) -> None:
         path = self.path(repo.id)
-        fixed = bool(refs) and all(is_sha(ref) for ref in refs) and path.is_dir()
-        if fixed and opened(path, lambda git: all(ref in git for ref in refs)):
+        shas = [ref for ref in refs if is_sha(ref)]
+        if refs and len(shas) == len(refs) and self._has(path, shas):
             return
         heads = self.server.heads(repo)
         create_copy(path)
         if opened(path, _local_heads) != heads:
             with repository_lock(path):
                 self._sync(repo)
+        self._fetch_missing(repo, shas)
 
     @contextmanager
     def writing(self, repo: RepoRef) -> Iterator[None]:
@@ -146,6 +148,15 @@ class GiteaForge(LocalForge):
             await self.run(lambda: remove_bare(path))
             return await call()
 
+    def _has(self, path: Path, shas: Sequence[str]) -> bool:
+        return path.is_dir() and opened(path, lambda git: all(sha in git for sha in shas))
+
+    def _fetch_missing(self, repo: RepoRef, shas: Sequence[str]) -> None:
+        """Fetch once more for commits that no branch leads to: another process kept them."""
+        if not self._has(self.path(repo.id), shas):
+            with repository_lock(self.path(repo.id)):
+                self._fetch(repo)
+
     def _start(self, repo: RepoRef, git: pygit2.Repository) -> None:
         if reading.branch_head(git, "main") is None:
             made = first_commit(git, repo, self.sign)
@@ -158,8 +169,11 @@ class GiteaForge(LocalForge):
         before = opened(path, _local_heads)
         if before == heads:
             return
-        fetch(path, self.server.git_url(repo), self.server.git_authorization)
+        self._fetch(repo)
         opened(path, lambda git: self._keep_lost(repo, git, before))
+
+    def _fetch(self, repo: RepoRef) -> None:
+        fetch(self.path(repo.id), self.server.git_url(repo), self.server.git_authorization)
 
     def _keep_lost(self, repo: RepoRef, git: pygit2.Repository, before: dict[str, str]) -> None:
         """Keep what a branch lost when somebody rewrote it on the server itself."""
