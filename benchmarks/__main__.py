@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import actors, auth, commit, message, workspace
+from benchmarks import actors, auth, commit, maintenance, message, workspace
 from benchmarks.report import Result, table
 
 BENCHMARKS = {
@@ -13,7 +13,11 @@ BENCHMARKS = {
     "auth": auth.run,
     "workspace": workspace.run,
 }
-ON_REQUEST = {"commit-50000": commit.run_large, "actors": actors.run}
+ON_REQUEST = {
+    "commit-50000": commit.run_large,
+    "maintenance": maintenance.run,
+    "actors": actors.run,
+}
 """These take minutes, so they run only when they are named."""
 
 

@@ -68,8 +68,8 @@ async def _embedded(folder: Path, size: Size) -> list[Result]:
     forge = EmbeddedForge(folder / "git", GitSettings())
     try:
         await forge.create(REPO)
-        _grow(forge.path(REPO.id), size.history)
-        commit = _by_service(forge)
+        grow(forge.path(REPO.id), size.history)
+        commit = by_service(forge)
         return [
             *await _row("embedded", commit, 1, 1, size.ours),
             *await _row("embedded", commit, 10, 1, size.ours, budget=5),
@@ -83,7 +83,7 @@ async def _embedded(folder: Path, size: Size) -> list[Result]:
 async def _git_program(folder: Path, size: Size) -> list[Result]:
     tree = folder / "tree"
     _git("init", "-q", "-b", "main", str(tree))
-    _grow(tree / ".git", size.history)
+    grow(tree / ".git", size.history)
     if size.history:
         _git("-C", str(tree), "reset", "-q", "--hard")
 
@@ -106,7 +106,7 @@ async def _git_program(folder: Path, size: Size) -> list[Result]:
 
 async def _pygit2(folder: Path, size: Size) -> list[Result]:
     repo = pygit2.init_repository(folder / "raw.git", bare=True, initial_head="main")
-    _grow(Path(repo.path), size.history)
+    grow(Path(repo.path), size.history)
     who = pygit2.Signature("Bench", "bench@example.com")
 
     async def commit(number: int, files: int) -> None:
@@ -153,9 +153,9 @@ async def _gitea(folder: Path, size: Size, url: str, token: str) -> list[Result]
             if size.history > 1000:
                 _grow_remote(folder, forge, size.history)
             return [
-                *await _row("gitea, our forge", _by_service(forge), 1, 1, size.others),
-                *await _row("gitea, our forge", _by_service(forge), 10, 1, size.others),
-                *await _row("gitea, our forge", _by_service(forge), 10, WRITERS, WRITERS),
+                *await _row("gitea, our forge", by_service(forge), 1, 1, size.others),
+                *await _row("gitea, our forge", by_service(forge), 10, 1, size.others),
+                *await _row("gitea, our forge", by_service(forge), 10, WRITERS, WRITERS),
                 *await _row("gitea, contents API", by_api, 1, 1, size.others),
                 *await _row("gitea, contents API", by_api, 10, 1, size.others),
             ]
@@ -164,7 +164,7 @@ async def _gitea(folder: Path, size: Size, url: str, token: str) -> list[Result]
             forge.close()
 
 
-def _by_service(forge: Forge) -> Commit:
+def by_service(forge: Forge) -> Commit:
     service = CommitService(forge, GitSettings())
 
     async def commit(number: int, files: int) -> None:
@@ -213,14 +213,17 @@ async def _row(
     return [Result(label, times, budget, per_second)]
 
 
-def _grow(git_dir: Path, commits: int) -> None:
-    """Give the repository that many commits on `main`, packed, as years of use leave it."""
+def grow(git_dir: Path, commits: int, *, loose: bool = False) -> None:
+    """Give the repository that many commits on `main`, packed as years of use leave it, or
+    `loose`, as years without maintenance would.
+    """
     begin = subprocess.run(
         ["git", "--git-dir", str(git_dir), "rev-parse", "--verify", "-q", "refs/heads/main"],
         capture_output=True,
         text=True,
         check=False,
     ).stdout.strip()
+    unpacked = ("-c", f"fastimport.unpackLimit={2**31 - 1}") if loose else ()
     stream: list[str] = []
     now = int(time.time())  # git walks by date: a child must not be older than its parent
     for number in range(commits):
@@ -233,7 +236,7 @@ def _grow(git_dir: Path, commits: int) -> None:
         path = f"memory/old/{number % 20}/{number % 1000}.md"
         stream.append(f"M 100644 inline {path}\ndata {len(text)}\n{text}\n")
     subprocess.run(
-        ["git", "--git-dir", str(git_dir), "fast-import", "--quiet"],
+        ["git", "--git-dir", str(git_dir), *unpacked, "fast-import", "--quiet"],
         input="".join(stream).encode(),
         check=True,
     )
@@ -248,7 +251,7 @@ def _grow_remote(folder: Path, forge: GiteaForge, commits: int) -> None:
     }
     url = forge.server.git_url(REPO)
     _git("clone", "-q", "--bare", url, str(copy), environment=login)
-    _grow(copy, commits)
+    grow(copy, commits)
     _git("--git-dir", str(copy), "push", "-q", url, "main", environment=login)
 
 

@@ -88,8 +88,10 @@ class Places:
 class Backend:
     """Runs `git http-backend` on the repositories in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pushed: Callable[[Path], None] | None = None) -> None:
+        """`pushed` is told the repository after each push."""
         self._folder = folder
+        self._pushed = pushed
         self._places = Places()
 
     async def exists(self, repo_id: str) -> bool:
@@ -110,6 +112,8 @@ class Backend:
         async with self._places.place(request.repo_id):
             with tempfile.TemporaryDirectory(prefix="growqr-git-") as home:
                 await self._run(request, body, start, chunk, Path(home))
+        if self._pushed is not None and request.what == "git-receive-pack":
+            self._pushed(self._folder / f"{request.repo_id}.git")
 
     async def _run(
         self,
@@ -163,9 +167,11 @@ class Backend:
             "HOME": str(home),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_COUNT": "2",
             "GIT_CONFIG_KEY_0": "safe.directory",
             "GIT_CONFIG_VALUE_0": str(repository),
+            "GIT_CONFIG_KEY_1": "receive.autogc",  # also where the repository's own says yes
+            "GIT_CONFIG_VALUE_1": "false",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_PROJECT_ROOT": str(self._folder),
             "GIT_HTTP_EXPORT_ALL": "1",

@@ -23,8 +23,9 @@ _CONFIG = {
     "receive.denyNonFastForwards": "true",
     "receive.denyDeletes": "true",
     "receive.denyCurrentBranch": "ignore",
-    # A push's own maintenance ends before the push does: no process is left behind.
-    "gc.autoDetach": "false",
+    # `growqr.git.maintenance` does it, after pushes too; `git gc` would race with it.
+    "gc.auto": "0",
+    "receive.autogc": "false",
     "core.hooksPath": os.devnull,
     "transfer.fsckObjects": "true",
     # Git only warns about these, and a file of such a name harms whoever checks it out.
@@ -83,7 +84,7 @@ def _create(path: Path, fill: Callable[[Path], None]) -> None:
 
 def _fill_copy(folder: Path) -> None:
     git = pygit2.init_repository(folder, bare=True, initial_head="main")
-    git.config["gc.autoDetach"] = "false"
+    git.config["gc.auto"] = "0"
     git.config["core.hooksPath"] = os.devnull
     shutil.rmtree(folder / "hooks", ignore_errors=True)
 

@@ -24,6 +24,7 @@ class EmbeddedForge(LocalForge):
 
     def close(self) -> None:
         """End the threads; calls under way finish first."""
+        self.maintenance.close()
         self._syncing.shutdown()
 
     async def create(self, repo: RepoRef) -> None:

@@ -44,7 +44,7 @@ async def open_hosting(settings: GitSettings, data: Path, db: Database) -> Async
         forge = EmbeddedForge(data / "git", settings)
         forge.sign = signer.sign
         try:
-            yield Hosting(forge, Backend(forge.folder))
+            yield Hosting(forge, Backend(forge.folder, forge.maintenance.wrote))
         finally:
             forge.close()
 

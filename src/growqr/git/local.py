@@ -4,7 +4,7 @@ The embedded forge keeps the repositories themselves there; the Gitea forge keep
 can make again. Reads run in threads without a lock. A write queues behind the writers of its
 repository in this process, then takes a lock that holds across processes, builds its objects,
 and publishes them only if the branch is where the write began. A process killed anywhere in
-between leaves loose objects that nothing refers to, which `git gc` removes.
+between leaves loose objects that nothing refers to; `growqr.git.maintenance` packs those too.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ from growqr.git.forge import (
     RepoRef,
     Settlement,
 )
+from growqr.git.maintenance import Maintenance
 from growqr.git.merging import merged_tree, rejoined_tree, reverted_tree, settled_tree
 from growqr.git.operations import Operations
 from growqr.git.reading import LocalReading, opened
@@ -51,6 +52,7 @@ class LocalForge(LocalReading):
 
     def __init__(self, folder: Path, settings: GitSettings) -> None:
         super().__init__(folder, settings)
+        self.maintenance = Maintenance()
         self._operations = Operations()
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -248,4 +250,6 @@ class LocalForge(LocalReading):
 
         queue = self._queues.setdefault(repo.id, asyncio.Lock())
         async with queue:
-            return await self.run(write)
+            done = await self.run(write)
+        self.maintenance.wrote(path)
+        return done

@@ -44,6 +44,7 @@ class GiteaForge(LocalForge):
 
     def close(self) -> None:
         """End the threads and connections; calls under way finish first."""
+        self.maintenance.close()
         self._calls.shutdown()
         self.server.close()
 
