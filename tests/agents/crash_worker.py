@@ -37,8 +37,8 @@ async def reached(place: str) -> None:
 class SlowMemory(Memory):
     """Commits, and may stop before anyone hears of it."""
 
-    async def remember(self, *args: Any, **more: Any) -> CommitInfo:
-        commit = await super().remember(*args, **more)
+    async def commit(self, *args: Any, **more: Any) -> CommitInfo:
+        commit = await super().commit(*args, **more)
         await reached("committed")
         return commit
 

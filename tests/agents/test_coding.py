@@ -35,6 +35,16 @@ half done
 run: if test -e marked; then echo second time; else touch marked; sleep 300; fi"""
 
 
+# It waits until the test makes the file `go` beside its own.
+WAITING = """Write.
+
+```text notes.txt
+by the work
+```
+
+run: touch marked; until test -e go; do sleep 0.05; done"""
+
+
 async def by_hand(home: Household, *changes: Change) -> None:
     """Commit what Ada pushes from her own computer."""
     ada = Author(home.repo.owner_id, "Ada")
@@ -91,6 +101,33 @@ async def test_a_task_becomes_one_commit_with_a_receipt(tmp_path: Path, engine: 
         assert "No such file" in receipt
         tree = await home.forge.tree(home.repo, recursive=True)
         assert not [entry.path for entry in tree if entry.path.startswith("agents/")]
+
+
+async def test_what_a_person_pushed_during_the_work_is_not_overwritten(
+    tmp_path: Path, engine: str
+) -> None:
+    async with household(tmp_path, engine) as home:
+        message = await home.say("coding", WAITING)
+        await running(home)
+        await by_hand(home, Change("agents/coding/notes.txt", b"by hand\n"))
+        (mark,) = home.settings.data_dir.glob("workspaces/*/*/ws/marked")
+        mark.with_name("go").touch()
+        asked = await home.event("coding", lambda e: e["type"] == "task.waiting")
+        assert "+by hand" in asked["data"]["reason"]
+        assert "+by the work" in asked["data"]["reason"]
+        await home.stop()
+        await home.start()
+        await home.say("coding", "keep mine")
+        receipt = await home.reply("coding", message)
+        task = (await finished(home))["data"]
+        assert await home.read("agents/coding/notes.txt") == "by hand\n"
+        assert await home.read("agents/coding/go") == ""
+        made = await home.forge.commit_info(home.repo, task["result"]["commit"])
+        assert made.trailers["Kind"] == "settle"
+        assert made.sha[:10] in receipt
+        assert await home.forge.head(home.repo, f"task/{task['id']}") == made.sha
+        receipt = await home.ask("coding", "Look.\n\nrun: cat notes.txt")
+        assert "by hand" in receipt, "the workspace has it as well"
 
 
 async def test_a_task_goes_on_after_a_restart(tmp_path: Path, engine: str) -> None:

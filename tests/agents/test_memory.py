@@ -6,18 +6,21 @@ import pygit2
 import pytest
 
 from growqr.agents import front_matter
-from growqr.agents.goals import GoalNotFound, GoalStatusInvalid
-from growqr.agents.memory import CONTEXT_CHARS, Memory, MemoryNotFound, MemoryTooLarge, normalise
+from growqr.agents.goals import Goal, GoalNotFound, GoalStatusInvalid
+from growqr.agents.memory import CONTEXT_CHARS, Memory
+from growqr.agents.memory_drafts import MemoryNotFound, MemoryTooLarge
 from growqr.agents.memory_past import MomentInvalid, TooEarly, moment
+from growqr.agents.memory_paths import normalise
 from growqr.agents.search_words import words
 from growqr.git.building import build_tree
 from growqr.git.capabilities import PathForbidden
 from growqr.git.commits import CommitService
 from growqr.git.embedded import EmbeddedForge
-from growqr.git.forge import Author, Change, CommitInfo, RepoRef
+from growqr.git.forge import Author, Change, CommitInfo, MergeConflict, RepoRef
 from growqr.git.layout import SNAPSHOT
 from growqr.git.paths import PathInvalid
 from growqr.settings import GitSettings
+from tests.support.drafting import drafted
 
 pytestmark = pytest.mark.anyio
 
@@ -39,11 +42,29 @@ async def memory(forge: EmbeddedForge) -> Memory:
 
 
 async def remember(
-    memory: Memory, path: str, content: str, *, operation: str = "", reason: str = "you said so"
+    memory: Memory,
+    path: str,
+    content: str,
+    *,
+    operation: str = "",
+    reason: str = "you said so",
+    author: Author = GROW,
 ) -> CommitInfo:
-    return await memory.remember(
-        REPO, GROW, path, content, reason, operation or f"op:{path}", message_id="msg_1"
+    _, made = await drafted(
+        memory,
+        REPO,
+        author,
+        lambda draft: draft.remember(path, content, reason),
+        operation or f"op:{path}",
     )
+    return made
+
+
+async def forget(memory: Memory, path: str, operation: str) -> CommitInfo:
+    _, made = await drafted(
+        memory, REPO, GROW, lambda draft: draft.forget(path, "asked to"), operation
+    )
+    return made
 
 
 async def test_remember_writes_markdown_that_says_why(memory: Memory, forge: EmbeddedForge) -> None:
@@ -73,14 +94,13 @@ async def test_remembering_again_keeps_what_people_added_and_repeats_nothing(
     assert document.meta["reason"] == "changed: my mind"
 
 
-async def test_forget_deletes_once_and_refuses_what_is_unknown(memory: Memory) -> None:
+async def test_forget_deletes_and_refuses_what_is_unknown(memory: Memory) -> None:
     await remember(memory, "tea", "Green.")
-    gone = await memory.forget(REPO, GROW, "tea", "asked to", "op-2")
-    assert await memory.forget(REPO, GROW, "tea", "asked to", "op-2") == gone
+    gone = await forget(memory, "tea", "op-2")
     with pytest.raises(MemoryNotFound):
         await memory.read(REPO, "tea")
     with pytest.raises(MemoryNotFound):
-        await memory.forget(REPO, GROW, "tea", "asked to", "op-3")
+        await forget(memory, "tea", "op-3")
     await memory.revert(REPO, GROW, gone.sha, "op-4")
     assert (await memory.read(REPO, "tea")).body == "Green.\n"
 
@@ -92,7 +112,7 @@ async def test_search_ranks_and_follows_the_head(memory: Memory) -> None:
     hits = await memory.search(REPO, "what do you know about tea?")
     assert [hit.path for hit in hits] == ["memory/tea.md", "memory/coffee.md"]
     assert "green tea" in hits[0].snippet
-    assert [hit.title for hit in await memory.recall(REPO, "CAT")] == ["cats"]
+    assert [hit.title for hit in await memory.search(REPO, "CAT")] == ["cats"]
     assert await memory.search(REPO, "zebra") == []
     await remember(memory, "cats", "Has one dog.", operation="op-2")
     assert await memory.search(REPO, "Bob") == []
@@ -123,21 +143,77 @@ async def test_search_survives_what_people_push(memory: Memory, forge: EmbeddedF
 
 
 async def test_goals_are_set_once_and_updated(memory: Memory) -> None:
-    goal, made = await memory.set_goal(REPO, GROW, "Run 10 km", "Health.", "2026-12-31", "op-1")
-    again, same = await memory.set_goal(REPO, GROW, "Run 10 km", "Health.", "2026-12-31", "op-1")
+    async def set_goal() -> tuple[Goal, CommitInfo]:
+        return await drafted(
+            memory,
+            REPO,
+            GROW,
+            lambda draft: draft.set_goal("Run 10 km", "Health.", "2026-12-31", "op-1"),
+            "op-1",
+        )
+
+    async def update(goal_id: str, status: str) -> Goal:
+        goal, _ = await drafted(
+            memory, REPO, GROW, lambda draft: draft.update_goal(goal_id, status), f"op-{status}"
+        )
+        return goal
+
+    goal, made = await set_goal()
+    again, same = await set_goal()
     assert (again, same.sha) == (goal, made.sha)
     assert made.paths == (f"goals/{goal.id}.md",)
     assert await memory.goals(REPO) == [goal]
-    assert goal.id in await memory.context(REPO)
-    done, _ = await memory.update_goal(REPO, GROW, goal.id, "Completed", "op-2")
+    assert goal.id in (await memory.context(REPO)).text
+    done = await update(goal.id, "Completed")
     assert done.status == "done"
     assert await memory.goals(REPO) == [done]
     assert await memory.goals(REPO, "open") == []
-    assert goal.id not in await memory.context(REPO)
+    assert goal.id not in (await memory.context(REPO)).text
     with pytest.raises(GoalNotFound):
-        await memory.update_goal(REPO, GROW, "nope", "done", "op-3")
+        await update("nope", "done")
     with pytest.raises(GoalStatusInvalid):
-        await memory.update_goal(REPO, GROW, goal.id, "blue", "op-3")
+        await update(goal.id, "blue")
+
+
+async def test_changes_that_belong_together_are_one_commit(
+    memory: Memory, forge: EmbeddedForge
+) -> None:
+    before = await remember(memory, "tea", "Green.")
+    draft = memory.draft(REPO, GROW, before.sha, "msg_2")
+    await draft.remember("coffee", "# Coffee\n\nBlack.", "said so")
+    await draft.remember("coffee", "# Coffee\n\nWith milk.", "changed: my mind")
+    goal = await draft.set_goal("Sleep", "Health.", None, "op")
+    await draft.update_goal(goal.id, "done")
+    await draft.forget("tea", "wrong")
+    with pytest.raises(MemoryNotFound):
+        await draft.forget("tea", "again")
+    made = await memory.commit(draft, draft.writes, "turn")
+    assert made.parents == (before.sha,)
+    assert made.paths == (f"goals/{goal.id}.md", "memory/coffee.md", "memory/tea.md")
+    assert made.subject == "memory(life): Coffee, Coffee, Sleep and 2 more"
+    assert "- remember(memory): Coffee: changed: my mind" in made.body
+    assert (made.trailers["Kind"], made.trailers["Message"]) == ("memory", "msg_2")
+    assert (await memory.read(REPO, "coffee")).body == "# Coffee\n\nWith milk.\n"
+    assert [(g.id, g.status) for g in await memory.goals(REPO)] == [(goal.id, "done")]
+    assert await memory.commit(draft, draft.writes, "turn") == made
+
+
+async def test_what_the_user_wrote_meanwhile_is_merged_or_a_conflict(
+    memory: Memory, forge: EmbeddedForge
+) -> None:
+    before = await remember(memory, "tea", "Green.")
+    text = (await forge.blob(REPO, "memory/tea.md")).replace(b"Green.", b"Oolong.")
+    draft = memory.draft(REPO, GROW, before.sha)
+    await draft.remember("coffee", "Black.", "said so")
+    await commit_later(forge, "memory/tea.md", text, before.at)
+    await memory.commit(draft, draft.writes, "op-1")
+    assert (await memory.read(REPO, "tea")).body == "Oolong.\n"
+    late = memory.draft(REPO, GROW, before.sha)
+    await late.remember("tea", "Black.", "said so")
+    with pytest.raises(MergeConflict) as caught:
+        await memory.commit(late, late.writes, "op-2")
+    assert caught.value.paths == ("memory/tea.md",)
+    assert (await memory.read(REPO, "tea")).body == "Oolong.\n"
 
 
 async def test_context_is_bounded(memory: Memory, forge: EmbeddedForge) -> None:
@@ -151,7 +227,7 @@ async def test_context_is_bounded(memory: Memory, forge: EmbeddedForge) -> None:
         + [Change(f"memory/{n}-{'x' * 60}.md", b"x") for n in range(200)],
         operation="many",
     )
-    context = await memory.context(REPO)
+    context = (await memory.context(REPO)).text
     assert "I am Ada." in context
     assert "memory/0-" in context
     assert len(context) <= CONTEXT_CHARS
@@ -213,7 +289,7 @@ async def test_limits_and_capabilities_hold(memory: Memory) -> None:
         await remember(memory, "tea", "x" * 100_001)
     stranger = Author("act_2", "Coder", frozenset({"git.commit:agents/coding/**"}))
     with pytest.raises(PathForbidden):
-        await memory.remember(REPO, stranger, "tea", "x", "y", "op")
+        await remember(memory, "tea", "x", author=stranger)
 
 
 async def test_a_past_day_is_searched_as_it_was(memory: Memory, forge: EmbeddedForge) -> None:
@@ -254,7 +330,7 @@ async def test_what_is_forgotten_is_gone_now_and_still_in_history(memory: Memory
     assert (await memory.remains(REPO, "tea")).versions == 0
     await remember(memory, "tea", "Green.")
     kept = await remember(memory, "tea", "Black.", operation="op-2")
-    await memory.forget(REPO, GROW, "tea", "asked to", "op-3")
+    await forget(memory, "tea", "op-3")
     assert await memory.search(REPO, "black") == []
     left = await memory.remains(REPO, "tea")
     assert (left.path, left.versions, left.last) == ("memory/tea.md", 2, kept.sha)
@@ -300,7 +376,7 @@ async def test_many_memories_leave_the_newest_in_the_context(memory: Memory) -> 
     await memory._commits.commit(
         REPO, actor=GROW, kind="x", scope="y", what="z", changes=changes, operation="many"
     )
-    context = await memory.context(REPO)
+    context = (await memory.context(REPO)).text
     assert "memory/0399.md" in context
     assert "memory/0000.md" not in context
     assert len(context) <= CONTEXT_CHARS

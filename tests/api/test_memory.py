@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from growqr.api.services import Services
 from growqr.git.forge import Author, RepoRef
 from tests.api.conftest import Person
+from tests.support.drafting import drafted
 
 pytestmark = pytest.mark.anyio
 
@@ -15,8 +16,12 @@ GROW = Author("act_1", "Grow", frozenset({"git.commit:**"}))
 
 async def remember(services: Services, person: Person, path: str, content: str) -> str:
     repo = RepoRef(person.actor["repo_id"], person.user_id, "grow")
-    commit = await services.memory.remember(
-        repo, GROW, path, content, "you said so", f"{path}:{content}", message_id="msg_1"
+    _, commit = await drafted(
+        services.memory,
+        repo,
+        GROW,
+        lambda draft: draft.remember(path, content, "you said so"),
+        f"{path}:{content}",
     )
     return commit.sha
 

@@ -172,15 +172,16 @@ class CodingAgent(SubAgent):
         """Start the server in the background; who needs it later gets the same start."""
         return self.spawn(_start(workspace), name="start workspace")
 
-    async def bring_in(self, workspace: Workspace, *, afresh: bool) -> None:
+    async def bring_in(self, workspace: Workspace, *, afresh: bool) -> str | None:
         """Bring what others changed below `agents/coding/` into the workspace.
 
         In the middle of a task (not `afresh`) only an empty workspace is filled, because the
-        files of a full one are being worked on.
+        files of a full one are being worked on. Returns the commit that the workspace is in
+        step with now; None: nothing was brought in.
         """
         here = coding_files.ids_of(await workspace.files())
         if here and not afresh:
-            return
+            return None
         head = await self.services.forge.head(self.spec.repo)
         there = await self._ids_at(head) if head else {}
         known = await self.known_files()
@@ -193,6 +194,7 @@ class CodingAgent(SubAgent):
         if there != known:
             async with self.event_log.change() as change:
                 self.keep_known(change, there)
+        return head
 
     async def known_files(self) -> dict[str, str]:
         """Return the state on which workspace and repository last agreed."""

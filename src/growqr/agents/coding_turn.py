@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from growqr.agents import coding_files, journal
+from growqr.agents.conflicts import settle
 from growqr.agents.job import TaskFailed, TaskJob, Unanswered
 from growqr.agents.questions import Asking
 from growqr.agents.receipts import MAX_COMMANDS, CommandRun, Receipt, text_of
 from growqr.events import QuestionKind, TaskResult
-from growqr.git.forge import Author, CommitInfo
+from growqr.git.forge import Author, Change, CommitInfo, MergeConflict
 from growqr.opencode.types import (
     Asked,
     Finished,
@@ -55,9 +57,10 @@ MAX_FAILURES = 2
 class CodingTurn:
     """One run of a coding task.
 
-    The journal holds `session`, `prompts` (how often it was prompted), `commands`, `tokens`,
-    `asked` (a question whose answer the model has not got yet), `claim` (set once the model is
-    done) and `result`; each is the point from which a crash goes on.
+    The journal holds `base` (the commit it began with), `session`, `prompts` (how often it was
+    prompted), `commands`, `tokens`, `asked` (a question whose answer the model has not got yet),
+    `claim` (set once the model is done), `kept` (what conflicts with the user's own changes) and
+    `result`; each is the point from which a crash goes on.
     """
 
     def __init__(self, agent: CodingAgent, job: TaskJob, workspace: Workspace) -> None:
@@ -79,7 +82,9 @@ class CodingTurn:
             starting = self._agent.start_early(self._workspace)
             try:
                 self._workspace.begin_task(int(self._job.saved("tokens") or 0))
-                await self._agent.bring_in(self._workspace, afresh=not self._job.saved("prompts"))
+                afresh = not self._job.saved("prompts")
+                if base := await self._agent.bring_in(self._workspace, afresh=afresh):
+                    await self._job.save("base", base)
                 claim = await self._work()
             finally:
                 starting.cancel()
@@ -227,26 +232,40 @@ class CodingTurn:
         changes, refused = coding_files.outgoing(
             snapshot.files, known=known, unread=snapshot.skipped
         )
-        commit: CommitInfo | None = None
-        operation = f"task:{self._job.task_id}"
         branch = f"task/{self._job.task_id}"
-        if changes:
-            spec = self._agent.spec
-            commit = await self._agent.services.commits.commit(
-                spec.repo,
-                actor=Author(spec.actor_id, spec.name, spec.capabilities),
-                kind="task",
-                scope="coding",
-                what=self._job.task.title,
-                changes=changes,
-                operation=operation,
-                task_id=self._job.task_id,
-                message_id=self._job.task.message_id,
-                also_branch=branch,
-            )
-            if commit.trailers.get("Operation") != operation:
-                commit = None  # the repository had it all already
+        commit = await self._commit(changes, branch) if changes else None
         return await self._record(snapshot, commit, branch, claim, refused)
+
+    async def _commit(self, changes: Sequence[Change], branch: str) -> CommitInfo | None:
+        """Commit the changes, or what the user decides where they changed the same lines; None:
+        the repository had it all already.
+        """
+        spec, services = self._agent.spec, self._agent.services
+        author = Author(spec.actor_id, spec.name, spec.capabilities)
+        operation = f"task:{self._job.task_id}"
+        kept = self._job.saved("kept")
+        if kept is None:
+            try:
+                commit = await services.commits.commit(
+                    spec.repo,
+                    actor=author,
+                    kind="task",
+                    scope="coding",
+                    what=self._job.task.title,
+                    changes=changes,
+                    operation=operation,
+                    task_id=self._job.task_id,
+                    message_id=self._job.task.message_id,
+                    also_branch=branch,
+                    base=self._job.saved("base"),
+                )
+                return commit if commit.trailers.get("Operation") == operation else None
+            except MergeConflict as conflict:
+                kept = conflict.kept
+                await self._job.save("kept", kept)
+        commit = await settle(self._job, str(kept), author)
+        await services.forge.create_branch(spec.repo, branch, at=commit.sha)
+        return commit
 
     async def _record(
         self,

@@ -14,3 +14,5 @@ class Delegation(BaseModel):
     """Actor id of who wants it and hears when it is finished."""
     message_id: str | None = Field(None, max_length=64)
     """The user's message that caused it."""
+    kept: str | None = Field(None, max_length=40)
+    """A commit that conflicts with `main`, for the user to decide about (`agents.conflicts`)."""

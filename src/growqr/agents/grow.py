@@ -21,6 +21,7 @@ from growqr.agents.restore import restore_grow
 from growqr.agents.services import AgentServices
 from growqr.agents.snapshot_writer import SnapshotWriter
 from growqr.agents.tools import toolset
+from growqr.agents.turn_memory import TurnMemory
 from growqr.agents.turns import HISTORY_MESSAGES, Turn, build_agent, history_of, run_turn
 from growqr.agents.welcome import welcome
 from growqr.errors import Unavailable
@@ -105,31 +106,38 @@ class GrowAgent(AgentActor):
     async def on_message(self, message: ChannelMessage) -> None:
         """Run the message's turn; the reply and the end of the turn are one transaction."""
         recovered = message.id in self.recovered
+        saved = await journal.entries(self, message.id) if recovered else {}
+        context = await self.services.memory.context(self.spec.repo)
         turn = Turn(
             grow=self,
             message=message,
             instructions=instructions(
-                self.spec,
-                await self.services.memory.context(self.spec.repo),
-                now(),
-                self.services.settings.services,
+                self.spec, context.text, now(), self.services.settings.services
             ),
-            saved=await journal.entries(self, message.id) if recovered else {},
+            saved=saved,
+            memory=TurnMemory(self, message, context.head, saved),
         )
-        earlier = [known for known in self.recent if known.seq < message.seq]
-        try:
-            text = await run_turn(self._model, turn, history_of(earlier))
-        finally:
-            if not is_offline(self.services.model):
-                usage = self.services.entitlements.usage
-                await usage.add(self.spec.user_id, model_tokens=turn.tokens)
+        text = await self._run(turn)
+        await turn.memory.commit()
         model = self.services.model
         metadata = {
             "model": model.model_name,
             "offline": is_offline(model),
             "task_ids": turn.task_ids,
         }
-        await self.reply(message, text, metadata=metadata)
+        await self.reply(message, text + turn.memory.remark(), metadata=metadata)
+
+    async def _run(self, turn: Turn) -> str:
+        earlier = [known for known in self.recent if known.seq < turn.message.seq]
+        try:
+            return await run_turn(self._model, turn, history_of(earlier))
+        except Exception:
+            await turn.memory.commit()  # what its tools did is not taken back
+            raise
+        finally:
+            if not is_offline(self.services.model):
+                usage = self.services.entitlements.usage
+                await usage.add(self.spec.user_id, model_tokens=turn.tokens)
 
     def mark_handled(self, change: Change, message_id: str, *, busy: bool = False) -> None:
         super().mark_handled(change, message_id, busy=busy)
@@ -150,6 +158,7 @@ class GrowAgent(AgentActor):
             prompt=messages.cut(request.prompt, tasks.MAX_PROMPT_BYTES),
             requested_by=request.requested_by,
             message_id=request.message_id,
+            **({"kept": request.kept} if request.kept else {}),
         )
 
     def add_task(self, change: Change, task: Task) -> None:

@@ -11,6 +11,7 @@ from growqr.events import ChannelMessage, Task
 from growqr.ids import derived_id
 
 if TYPE_CHECKING:
+    from growqr.agents.eventlog import Change
     from growqr.agents.subagent import SubAgent
 
 
@@ -72,8 +73,12 @@ class TaskJob:
     async def save(self, key: str, value: Any) -> None:
         """Keep a JSON value; durable when this returns."""
         async with self.agent.event_log.change() as change:
-            journal.put(change, self.task_id, key, value)
-        self._saved[key] = value
+            self.put(change, key, value)
+
+    def put(self, change: Change, key: str, value: Any) -> None:
+        """Add keeping a JSON value to `change`."""
+        journal.put(change, self.task_id, key, value)
+        change.then(lambda: self._saved.__setitem__(key, value))
 
     async def progress(self, share: float, text: str) -> None:
         """Record how much is done (0 to 1) and, in a few words, what is going on."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -20,7 +21,7 @@ from growqr.agents.restore_quests import restore_runs
 from growqr.agents.snapshot import Snapshot
 from growqr.agents.subagent import MAX_UNFINISHED, SubAgent
 from growqr.events import ChannelMessage, Task, TaskResult, now
-from growqr.git.forge import Author, Change, CommitInfo
+from growqr.git.forge import Author, Change, CommitInfo, MergeConflict
 from growqr.ids import derived_id
 
 _CANCEL = re.compile(
@@ -128,12 +129,24 @@ class QuestAgent(SubAgent):
         known = Task.model_validate(await self.task(task_id))
         run = await quest_runs.find(self, task_id)
         if run is not None and not tasks.finished(known):
-            answers = _answers(run, await journal.entries(self, task_id))
-            changes = [quest_runs.progress_file(run, "cancelled", answers)]
-            await self.commit_run(run, changes, operation="cancelled", what="cancelled")
+            entries = await journal.entries(self, task_id)
+            changes = [quest_runs.progress_file(run, "cancelled", _answers(run, entries))]
+            with suppress(MergeConflict):  # the user has made the file their own
+                await self.commit_run(
+                    run,
+                    changes,
+                    operation="cancelled",
+                    what="cancelled",
+                    base=entries.get("base"),
+                )
         return await super().cancel(task_id)
 
     # What a walk uses
+
+    @property
+    def author(self) -> Author:
+        """Who this agent's commits are by."""
+        return Author(self.spec.actor_id, self.spec.name, self.spec.capabilities)
 
     async def commit_run(
         self,
@@ -143,11 +156,15 @@ class QuestAgent(SubAgent):
         operation: str,
         what: str,
         message_id: str | None = None,
+        base: str | None = None,
     ) -> CommitInfo:
-        """Commit what a step of a run made; once per run and operation."""
+        """Commit what a step of a run made; once per run and operation.
+
+        Raises MergeConflict when the user has changed the same since `base`.
+        """
         return await self.services.commits.commit(
             self.spec.repo,
-            actor=Author(self.spec.actor_id, self.spec.name, self.spec.capabilities),
+            actor=self.author,
             kind="quest",
             scope=run.quest.key,
             what=what,
@@ -155,6 +172,7 @@ class QuestAgent(SubAgent):
             operation=f"{run.id}:{operation}",
             task_id=run.task_id,
             message_id=message_id,
+            base=base,
         )
 
     def goal_file(self, run: Run, number: int, goal: Goal, values: Mapping[str, str]) -> Change:

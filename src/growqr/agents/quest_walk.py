@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from growqr.agents import quest_runs, tasks
+from growqr.agents.conflicts import settle
 from growqr.agents.job import TaskFailed, TaskJob
 from growqr.agents.quest_runs import Run
 from growqr.agents.questions import Asking
 from growqr.agents.quests.schema import Delegate, Step
 from growqr.agents.quests.template import render
 from growqr.events import TaskResult, TaskStatus
-from growqr.git.forge import Change, CommitInfo
+from growqr.git.forge import Change, CommitInfo, MergeConflict
 
 if TYPE_CHECKING:
     from growqr.agents.quest import QuestAgent
@@ -38,17 +39,24 @@ class QuestWalk:
     async def walk(self) -> TaskResult:
         """Do the steps that are not done yet; raises TaskFailed when one can't be done."""
         quest = self._run.quest
+        if self._job.saved("base") is None:
+            head = await self._agent.services.forge.head(self._agent.spec.repo)
+            await self._job.save("base", head)
         await self._say(f"**{quest.title}.** {quest.description}", "intro")
+        done: list[Change] = []
         for number, step in enumerate(quest.steps):
             if number < self._run.step:
                 self._recall(number, step)
                 continue
+            if _waits(step) and number > self._run.step:
+                await self._finish(number, done)
+                done = []
             try:
-                outputs = await self._do(number, step)
+                done += await self._do(number, step)
             except TaskFailed:
                 await self._write([], "failed", f"{number}:failed", f"stopped at {step.title}")
                 raise
-            await self._finish(number, step, outputs)
+        await self._finish(len(quest.steps), done)
         if self._owed:
             await self._say("Thank you, that was the last question.", "thanks")
         return TaskResult(
@@ -105,38 +113,54 @@ class QuestWalk:
         self._values[name] = text
         self._owed = self._message_id = message_id
 
-    async def _finish(self, number: int, step: Step, outputs: list[Change]) -> None:
-        """Commit the step, then record it; repeating this after a crash commits nothing twice."""
-        self._run = replace(self._run, step=number + 1)
-        last = self._run.step == len(self._run.quest.steps)
+    async def _finish(self, upto: int, outputs: list[Change]) -> None:
+        """Commit the steps before `upto` that are not yet, together, then record them; repeating
+        this after a crash commits nothing twice.
+        """
+        steps = self._run.quest.steps
+        finished = range(self._run.step, upto)
+        self._run = replace(self._run, step=upto)
+        last = upto == len(steps)
         status: TaskStatus = "completed" if last else "running"
-        commit = await self._write(outputs, status, str(number), step.title)
+        what = ", ".join(steps[number].title for number in finished)
+        commit = await self._write(outputs, status, str(upto - 1), what)
         self._commit = commit.sha
-        view = quest_runs.view(self._run, status)
         async with self._agent.event_log.change() as change:
             quest_runs.advance(change, self._run)
-            share = self._run.step / len(self._run.quest.steps)
-            task = self._agent.update(change, self._job.task_id, progress=share)
-            tasks.emit(change, "task.progress", task, text=f"Done: {step.title}")
+            self._job.put(change, "base", commit.sha)
+            task = self._agent.update(change, self._job.task_id, progress=upto / len(steps))
+            tasks.emit(change, "task.progress", task, text=f"Done: {what}")
             change.emit(
                 "memory.committed",
                 {"sha": commit.sha, "paths": list(commit.paths)},
                 task_id=task.id,
             )
-            change.emit("quest.step", {**view, "finished": step.title}, task_id=task.id)
+            for number in finished:
+                now = replace(self._run, step=number + 1)
+                view = quest_runs.view(now, status if number + 1 == upto else "running")
+                step = {**view, "finished": steps[number].title}
+                change.emit("quest.step", step, task_id=task.id)
             if last:
-                change.emit("quest.completed", view, task_id=task.id)
+                change.emit("quest.completed", quest_runs.view(self._run, status), task_id=task.id)
 
     async def _write(
         self, outputs: list[Change], status: TaskStatus, operation: str, what: str
     ) -> CommitInfo:
-        return await self._agent.commit_run(
-            self._run,
-            [*outputs, quest_runs.progress_file(self._run, status, self._values)],
-            operation=operation,
-            what=what,
-            message_id=self._message_id,
-        )
+        kept = self._job.saved(f"kept:{operation}")
+        if kept is None:
+            try:
+                return await self._agent.commit_run(
+                    self._run,
+                    [*outputs, quest_runs.progress_file(self._run, status, self._values)],
+                    operation=operation,
+                    what=what,
+                    message_id=self._message_id,
+                    base=self._job.saved("base"),
+                )
+            except MergeConflict as conflict:
+                kept = conflict.kept
+                await self._job.save(f"kept:{operation}", kept)
+        return await settle(self._job, str(kept), self._agent.author)
 
     async def _say(self, text: str, key: str) -> None:
         await self._job.say(text, key=key, in_reply_to=self._take_owed())
@@ -144,3 +168,8 @@ class QuestWalk:
     def _take_owed(self) -> str | None:
         owed, self._owed = self._owed, None
         return owed
+
+
+def _waits(step: Step) -> bool:
+    """Whether the step waits for somebody, so that what is done must not wait with it."""
+    return step.ask is not None or step.delegate is not None

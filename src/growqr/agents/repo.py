@@ -4,13 +4,15 @@ from collections.abc import Awaitable, Callable
 
 from pydantic_ai.tools import Tool
 
-from growqr.agents import repo_requests
+from growqr.agents import journal, repo_requests
+from growqr.agents.conflicts import settle
 from growqr.agents.job import TaskFailed, TaskJob
 from growqr.agents.repo_operations import RepoOperations
 from growqr.agents.subagent import SubAgent
 from growqr.agents.tool_work import logged, work_with_tools
 from growqr.errors import GrowError
 from growqr.events import TaskResult
+from growqr.git.forge import Author
 from growqr.models.provider import is_offline
 
 INSTRUCTIONS = (
@@ -24,6 +26,9 @@ class RepoAgent(SubAgent):
     """Its operations bear repetition, so a task that a crash interrupted simply runs again."""
 
     async def run_task(self, job: TaskJob) -> TaskResult:
+        kept = (job.task.model_extra or {}).get("kept")
+        if kept is not None:
+            return await self._settle(job, str(kept))
         operations = RepoOperations(self.spec, self.services.repos, self.services.forge)
         if is_offline(self.services.model):
             summary = await self._by_rules(job, operations)
@@ -31,6 +36,23 @@ class RepoAgent(SubAgent):
             tools = [_logged(job, operation) for operation in _tools(operations)]
             summary = await work_with_tools(job, INSTRUCTIONS, tools)
         return TaskResult(summary=summary)
+
+    async def _settle(self, job: TaskJob, kept: str) -> TaskResult:
+        """Carry out what the user decides about a conflict."""
+        spec = self.spec
+        commit = await settle(job, kept, Author(spec.actor_id, spec.name, spec.capabilities))
+        result = TaskResult(
+            summary=f"Done: {commit.subject.partition(': ')[2]}.",
+            repo_id=spec.repo.id,
+            branch="main",
+            commit=commit.sha,
+        )
+        if not job.saved("told"):
+            data = {"sha": commit.sha, "paths": list(commit.paths), "subject": commit.subject}
+            async with self.event_log.change() as change:
+                change.emit("memory.committed", data, task_id=job.task_id)
+                journal.put(change, job.task_id, "told", True)
+        return result
 
     async def _by_rules(self, job: TaskJob, operations: RepoOperations) -> str:
         requests, unknown = repo_requests.parse_requests(job.task.prompt)

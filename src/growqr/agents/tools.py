@@ -1,7 +1,7 @@
 """The Grow Agent's tools. Names and parameters are fixed: prompts and programs rely on them.
 
 Each effect carries the turn's operation id for the call, so a repeat changes nothing. What is
-to be known of it (events, rows) is written together with the tool's result.
+to be known of it (drafts of memory, events, rows) is written together with the tool's result.
 """
 
 # ruff: noqa: D417  # the model reads these docstrings; `ctx` is not its business
@@ -13,14 +13,13 @@ from pydantic_ai.toolsets import FunctionToolset
 
 from growqr.agents import tasks
 from growqr.agents.delegation import Delegation
-from growqr.agents.memory import normalise
 from growqr.agents.memory_past import moment
 from growqr.agents.messages import cut
 from growqr.agents.quest import wanted_quest
 from growqr.agents.quests import load_quests
+from growqr.agents.turn_memory import MOST, TurnMemory
 from growqr.agents.turns import Turn
 from growqr.errors import InvalidInput, NotFound
-from growqr.git.forge import CommitInfo
 from growqr.git.repos import ref_of
 from growqr.ids import derived_id
 
@@ -38,11 +37,10 @@ async def remember(ctx: Context, path: str, content: str, reason: str) -> dict[s
         content: The whole note.
         reason: Why it is worth remembering.
     """
-    grow = ctx.deps.grow
-    commit = await grow.services.memory.remember(
-        grow.spec.repo, grow.author, path, content, reason, **_cause(ctx)
-    )
-    return _committed(ctx, commit, path=normalise(path))
+    draft = (await _memory(ctx)).draft
+    drafted = len(draft.writes)
+    kept = await draft.remember(path, content, reason)
+    return {"path": kept, "changed": len(draft.writes) > drafted}
 
 
 async def recall(ctx: Context, query: str, at: str | None = None) -> dict[str, Any]:
@@ -54,6 +52,7 @@ async def recall(ctx: Context, query: str, at: str | None = None) -> dict[str, A
     """
     grow = ctx.deps.grow
     when = moment(at) if at else None
+    await ctx.deps.memory.commit()
     hits = await grow.services.memory.search(grow.spec.repo, query, MAX_HITS, when)
     found = [{"path": hit.path, "snippet": hit.snippet[:MAX_SNIPPET_CHARS]} for hit in hits]
     return {"hits": found}
@@ -67,12 +66,12 @@ async def forget(ctx: Context, path: str, reason: str) -> dict[str, Any]:
         reason: Why it goes.
     """
     grow = ctx.deps.grow
-    commit = await grow.services.memory.forget(
-        grow.spec.repo, grow.author, path, reason, **_cause(ctx)
-    )
-    left = await grow.services.memory.remains(grow.spec.repo, path)
-    told = {"versions": left.versions, "last_commit": left.last}
-    return _committed(ctx, commit, path=normalise(path), remains_in_history=told)
+    gone = await (await _memory(ctx)).draft.forget(path, reason)
+    left = await grow.services.memory.remains(grow.spec.repo, gone)
+    return {
+        "path": gone,
+        "remains_in_history": {"versions": left.versions, "last_commit": left.last},
+    }
 
 
 async def set_goal(ctx: Context, title: str, why: str, due: str | None = None) -> dict[str, Any]:
@@ -83,11 +82,9 @@ async def set_goal(ctx: Context, title: str, why: str, due: str | None = None) -
         why: Why it matters to the user.
         due: A date such as 2026-12-31, if there is one.
     """
-    grow = ctx.deps.grow
-    goal, commit = await grow.services.memory.set_goal(
-        grow.spec.repo, grow.author, title, why, due, **_cause(ctx)
-    )
-    return _committed(ctx, commit, id=goal.id, title=goal.title, path=f"goals/{goal.id}.md")
+    operation = ctx.deps.operation(ctx.tool_call_id)
+    goal = await (await _memory(ctx)).draft.set_goal(title, why, due, operation)
+    return {"id": goal.id, "title": goal.title, "path": f"goals/{goal.id}.md"}
 
 
 async def update_goal(ctx: Context, id: str, status: str) -> dict[str, Any]:  # noqa: A002  # fixed
@@ -97,11 +94,8 @@ async def update_goal(ctx: Context, id: str, status: str) -> dict[str, Any]:  # 
         id: The goal's id.
         status: `open`, `paused`, `done` or `dropped`.
     """
-    grow = ctx.deps.grow
-    goal, commit = await grow.services.memory.update_goal(
-        grow.spec.repo, grow.author, id, status, **_cause(ctx)
-    )
-    return _committed(ctx, commit, id=goal.id, title=goal.title, status=goal.status)
+    goal = await (await _memory(ctx)).draft.update_goal(id, status)
+    return {"id": goal.id, "title": goal.title, "status": goal.status}
 
 
 async def delegate(
@@ -217,15 +211,9 @@ def toolset() -> FunctionToolset[Turn]:
     )
 
 
-def _cause(ctx: Context) -> dict[str, str]:
-    turn = ctx.deps
-    return {"operation": turn.operation(ctx.tool_call_id), "message_id": turn.message.id}
-
-
-def _committed(ctx: Context, commit: CommitInfo, **told: Any) -> dict[str, Any]:
-    # The head comes back when nothing changed; then nothing was committed.
-    made = commit.trailers.get("Operation") == ctx.deps.operation(ctx.tool_call_id)
-    if made:
-        data = {"sha": commit.sha, "paths": list(commit.paths), "subject": commit.subject}
-        ctx.deps.with_result.append(lambda change: change.emit("memory.committed", data))
-    return {**told, "sha": commit.sha if made else None}
+async def _memory(ctx: Context) -> TurnMemory:
+    """The turn's memory, with room for one more change."""
+    memory = ctx.deps.memory
+    if memory.drafted - memory.written >= MOST:
+        await memory.commit()
+    return memory

@@ -48,6 +48,7 @@ from growqr.events import ChannelMessage
 
 if TYPE_CHECKING:
     from growqr.agents.grow import GrowAgent
+    from growqr.agents.turn_memory import TurnMemory
 
 HISTORY_MESSAGES = 30
 HISTORY_CHARS = 40_000
@@ -86,6 +87,7 @@ class Turn:
     instructions: str
     saved: dict[str, Any]
     """What the journal held when the turn started."""
+    memory: TurnMemory
     step: int = 0
     tokens: int = 0
     """Model tokens used since the turn (re)started."""
@@ -120,10 +122,8 @@ class JournaledToolset(WrapperToolset[Turn]):
         turn = ctx.deps
         key = f"result:{turn.step}:{ctx.tool_call_id}"
         if key in turn.saved:
-            recorded = turn.saved[key]
-            turn.task_ids += recorded["task_ids"]
-            return recorded["value"]
-        tasks_before = len(turn.task_ids)
+            return turn.saved[key]["value"]
+        tasks_before, drafted_before = len(turn.task_ids), turn.memory.drafted
         turn.with_result.clear()
         try:
             value = await self.wrapped.call_tool(name, tool_args, ctx, tool)
@@ -131,7 +131,12 @@ class JournaledToolset(WrapperToolset[Turn]):
             value = f"Error: {error.detail}"
         except ActionError as error:
             value = f"Error: {error.message or error.code}"
-        await turn.record(key, {"value": value, "task_ids": turn.task_ids[tasks_before:]})
+        recorded = {
+            "value": value,
+            "task_ids": turn.task_ids[tasks_before:],
+            "drafted": turn.memory.since(drafted_before),
+        }
+        await turn.record(key, recorded)
         return value
 
 
@@ -164,6 +169,7 @@ async def run_turn(agent: Agent[Turn, str], turn: Turn, history: list[ModelMessa
     """
     steps = _recorded_steps(turn.saved)
     turn.step = len(steps)
+    turn.task_ids = [id_ for result in recorded_results(turn.saved) for id_ in result["task_ids"]]
     past = history + [message for step in steps for message in step]
     settings = turn.grow.services.settings.model
     limits = UsageLimits(request_limit=max(1, settings.max_turn_steps - len(steps)))
@@ -224,6 +230,16 @@ def _recorded_steps(saved: dict[str, Any]) -> list[list[ModelMessage]]:
     while (dumped := saved.get(f"step:{len(steps) + 1}")) is not None:
         steps.append(ModelMessagesTypeAdapter.validate_python(dumped))
     return steps
+
+
+def recorded_results(saved: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the journal holds of tools that have run, by step.
+
+    The model's library runs only the last step's tools again; those of earlier steps are part
+    of the messages by then.
+    """
+    keys = [key for key in saved if key.startswith("result:")]
+    return [saved[key] for key in sorted(keys, key=lambda key: int(key.split(":")[1]))]
 
 
 def history_of(messages: Sequence[ChannelMessage]) -> list[ModelMessage]:

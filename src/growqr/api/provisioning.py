@@ -16,7 +16,13 @@ from growqr.settings import Settings
 CAPABILITIES: dict[str, tuple[str, ...]] = {
     "grow": ("git.commit:**",),
     "coding": ("git.commit:agents/coding/**", "git.commit:tasks/**", "opencode.run"),
-    "repo": ("git.commit:agents/repo/**", "git.commit:tasks/**", "git.branch", "git.pull_request"),
+    "repo": (
+        "git.commit:agents/repo/**",
+        "git.commit:tasks/**",
+        "git.branch",
+        "git.pull_request",
+        "git.settle",
+    ),
     "quest": (
         "git.commit:quests/**",
         "git.commit:memory/**",
