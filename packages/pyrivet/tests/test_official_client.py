@@ -28,6 +28,7 @@ needs_client = pytest.mark.skipif(
     NODE is None or not (SCRIPTS / "node_modules/rivetkit").exists(),
     reason="needs node, and `npm ci` in packages/pyrivet/tests/js",
 )
+WITHOUT_NATIVE_CBOR = {"CBOR_NATIVE_ACCELERATION_DISABLED": "true"}
 ENCODINGS = ["json", "cbor", "bare", "default"]
 
 
@@ -106,7 +107,7 @@ class Script:
             str(SCRIPTS / name),
             *(self._endpoint, "default", self._pool, *args),
             cwd=SCRIPTS,
-            env={**os.environ, "CBOR_NATIVE_ACCELERATION_DISABLED": "true"},
+            env={**os.environ, **WITHOUT_NATIVE_CBOR},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -4,17 +4,28 @@ import asyncio
 import os
 import re
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from .conftest import Stage
+from .test_official_client import NODE, SCRIPTS, WITHOUT_NATIVE_CBOR, needs_client
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
 PACKAGE = Path(__file__).parents[1]
-BLOCKS = re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
-CHAT = (PACKAGE / "examples" / "chat.py").read_text()
+COUNTER, CHAT = re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
+SAID_BY_JS = """\
+over HTTP: 2
+over a connection: 5
+event: 5
+error: out_of_order this counter fails on request
+error: out_of_order this counter fails on request
+queue: 9
+total: 9
+"""
 
 
 async def run(folder: Path, program: str, engine_binary: Path) -> str:
@@ -28,9 +39,14 @@ async def run(folder: Path, program: str, engine_binary: Path) -> str:
     return printed.decode()
 
 
+@pytest.mark.parametrize(("program", "lines"), [(COUNTER, 15), (CHAT, 30)])
+def test_programs_are_short(program: str, lines: int) -> None:
+    assert len([line for line in program.splitlines() if line]) <= lines
+
+
 async def test_counter_goes_on_where_it_stopped(engine_binary: Path, tmp_path: Path) -> None:
     for expected in ("1\n", "2\n"):
-        assert await run(tmp_path, BLOCKS[0], engine_binary) == expected
+        assert await run(tmp_path, COUNTER, engine_binary) == expected
 
 
 async def test_chat_room_keeps_what_was_said(engine_binary: Path, tmp_path: Path) -> None:
@@ -38,22 +54,49 @@ async def test_chat_room_keeps_what_was_said(engine_binary: Path, tmp_path: Path
         assert await run(tmp_path, CHAT, engine_binary) == expected
 
 
-async def test_counter_example_serves_any_client(stage: Stage, key: list[str]) -> None:
-    surroundings = {"RIVET_ENDPOINT": stage.endpoint, "RIVET_POOL": stage.pool}
+@asynccontextmanager
+async def serving(stage: Stage) -> AsyncIterator[dict[str, str]]:
+    """Run the counter example; yields the environment that it and its clients read."""
+    surroundings = {**os.environ, "RIVET_ENDPOINT": stage.endpoint, "RIVET_POOL": stage.pool}
     if stage.token is not None:
         surroundings["RIVET_TOKEN"] = stage.token
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(PACKAGE / "examples" / "counter.py")),
-        env={**os.environ, **surroundings},
+        env=surroundings,
         stdout=asyncio.subprocess.PIPE,
     )
     try:
         assert process.stdout is not None
         assert await process.stdout.readline() == b"serving the actor counter\n"
+        yield surroundings
+    finally:
+        process.terminate()
+        assert await process.wait() == 0
+
+
+async def test_counter_example_serves_the_python_client(stage: Stage, key: list[str]) -> None:
+    async with serving(stage):
         counter = (await stage.client()).get_or_create("counter", key)
         assert await counter.call("increment", 2) == 2
         assert await counter.send("adds", 3, wait=True) == 5
         assert await counter.call("get") == 5
-    finally:
-        process.terminate()
-        assert await process.wait() == 0
+
+
+@needs_client
+async def test_counter_example_serves_the_javascript_client(
+    stage: Stage, key: list[str], tmp_path: Path
+) -> None:
+    assert NODE is not None
+    program = tmp_path / "counter.mjs"
+    program.write_text((PACKAGE / "examples" / "counter.mjs").read_text())
+    (tmp_path / "node_modules").symlink_to(SCRIPTS / "node_modules")
+    async with serving(stage) as surroundings:
+        for number, encoding in enumerate(["", "json"]):
+            process = await asyncio.create_subprocess_exec(
+                *(NODE, str(program), f"{key[0]}-{number}"),
+                env={**surroundings, "RIVET_ENCODING": encoding, **WITHOUT_NATIVE_CBOR},
+                stdout=asyncio.subprocess.PIPE,
+            )
+            printed, _ = await process.communicate()
+            lines = [line for line in printed.decode().splitlines() if "level=" not in line]
+            assert lines == SAID_BY_JS.splitlines()

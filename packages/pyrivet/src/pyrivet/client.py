@@ -1,5 +1,6 @@
 """Calls actors from anywhere."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -82,9 +83,7 @@ class Client:
     async def aclose(self) -> None:
         """Close all connections; calls under way raise CallInterrupted."""
         links, self._links = list(self._links.values()), {}
-        for link in links:
-            await link.aclose()
-        await self._requests.aclose()
+        await asyncio.gather(*(link.aclose() for link in links), self._requests.aclose())
 
     async def __aenter__(self) -> Self:
         return self

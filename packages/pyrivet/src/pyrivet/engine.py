@@ -87,8 +87,8 @@ class Engine:
 
     def __init__(
         self,
-        binary: Path,
-        data_dir: Path,
+        binary: Path | str,
+        data_dir: Path | str,
         *,
         token: str | None = None,
         log_file: Path | None = None,
@@ -96,9 +96,9 @@ class Engine:
         self.token = token
         self.restarts = 0
         """How often it died and was started again."""
-        self._binary = binary
-        self._data_dir = data_dir
-        self._log_file = log_file or data_dir / "engine.log"
+        self._binary = Path(binary)
+        self._data_dir = Path(data_dir)
+        self._log_file = log_file or self._data_dir / "engine.log"
         self._ports: _Ports | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
