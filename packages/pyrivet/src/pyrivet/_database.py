@@ -44,9 +44,11 @@ class Result:
     """What a statement answered."""
 
     rows: list[dict[str, Any]]
+    """Column name to value."""
     changes: int
     """Rows changed; meaningless after a statement that only reads."""
     last_row_id: int | None
+    """Of the row inserted last; None if there was none yet."""
 
 
 class Owner(Protocol):

@@ -37,6 +37,7 @@ class ActorOptions:
     max_pending_actions: int = 1_000
     """Actions running or waiting; more are refused with `overloaded`."""
     max_connections: int = 1_000
+    """Clients connected at once; more are refused with `overloaded`."""
     max_queued: int = 10_000
     """Messages waiting in all queues together; more are refused with `queue_full`."""
     max_message_bytes: int = 4 << 20
@@ -120,6 +121,7 @@ class Actor:
 
     @property
     def key(self) -> tuple[str, ...]:
+        """The parts by which it was got or created."""
         return self.__run.key
 
     @property
@@ -134,14 +136,17 @@ class Actor:
 
     @property
     def db(self) -> "Database":
+        """Its SQLite database."""
         return self.__run.db
 
     @property
     def kv(self) -> "KeyValue":
+        """Its key-value store."""
         return self.__run.kv
 
     @property
     def schedule(self) -> "Schedule":
+        """Its alarms."""
         return self.__run.schedule
 
     @property
