@@ -62,6 +62,16 @@ class Diary(Actor):
             await self.schedule.at(datetime(2030, 1, 1), "note", "x")
 
     @action
+    async def nap(self) -> str:
+        self.sleep()
+        return "good night"
+
+    @action
+    async def end(self) -> str:
+        self.destroy()
+        return "farewell"
+
+    @action
     async def work(self) -> None:
         self.spawn(self.release.wait())
 
@@ -157,6 +167,19 @@ async def test_failing_background_work_does_no_harm(
     await expect(seen, "create", "start 1", "failing")
     assert await diary.call("notes") == []
     assert "actor.work_failed" in caplog.text
+
+
+async def test_sleeps_and_ends_when_it_wants_to(
+    stage: Stage, key: list[str], diary: Any, seen: "asyncio.Queue[str]"
+) -> None:
+    async with diary.subscribe("nothing"):  # it would stay awake
+        assert await diary.call("nap") == "good night"
+        await expect(seen, "create", "start 1", "sleep")
+        assert await diary.call("end") == "farewell"
+        await expect(seen, "start 2", "destroy")
+    client = await stage.client()
+    with pytest.raises(ActorNotFound):
+        await client.get("diary", key).call("notes")
 
 
 async def test_destroyed_actor_loses_everything(

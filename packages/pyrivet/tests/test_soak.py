@@ -36,6 +36,11 @@ class Sleeper(Actor):
         await self.db.execute("UPDATE total SET value = value + 1")
         return (await self.db.query("SELECT value FROM total"))[0]["value"], self.generation
 
+    @action
+    async def total(self) -> int:
+        value: int = (await self.db.query("SELECT value FROM total"))[0]["value"]
+        return value
+
 
 @pytest.mark.timeout(60 + ACTORS * ROUNDS)
 async def test_counts_survive_random_sleep_and_wake(stage: Stage, key: list[str]) -> None:
@@ -61,6 +66,13 @@ async def test_counts_survive_random_sleep_and_wake(stage: Stage, key: list[str]
             await asyncio.sleep(0.05)
     assert max(generations) > 1
     assert sum(counts) == ACTORS * ROUNDS
+
+    async def total(actor: ActorHandle) -> int:
+        async with turns:
+            value: int = await actor.call("total", timeout=PATIENCE)
+            return value
+
+    assert await asyncio.gather(*map(total, actors)) == counts
 
 
 class Loud(Actor):

@@ -70,7 +70,7 @@ class ActorRun:
         self._tasks = Tasks(f"{self.name}/{'/'.join(self.key)}", self._ids)
         self._idleness = Idleness(
             self.options.sleep_after,
-            lambda: self._emit(p.Intent(p.IntentSleep())),
+            self.sleep,
             lambda: self.schedule.next_ms(),
         )
         self.hold = self._idleness.hold
@@ -148,6 +148,14 @@ class ActorRun:
         if not self._stop.done():
             self._stop.set_result(p.StopReason.LOST)
         self._tasks.abandon()
+
+    def sleep(self) -> None:
+        """Ask the engine for a sleep; it then stops this generation."""
+        self._emit(p.Intent(p.IntentSleep()))
+
+    def destroy(self) -> None:
+        """Ask the engine for the end of the actor."""
+        self._emit(p.Intent(p.IntentStop()))
 
     def interrupted(self) -> None:
         """Restart, as memory and database may differ now."""

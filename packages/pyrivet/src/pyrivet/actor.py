@@ -180,6 +180,14 @@ class Actor:
         """
         return self.__run.spawn(work, name)
 
+    def sleep(self) -> None:
+        """Ask to sleep now, as after idleness; calls under way are answered first."""
+        self.__run.sleep()
+
+    def destroy(self) -> None:
+        """Ask to be removed for good, with the database; calls under way are answered first."""
+        self.__run.destroy()
+
     def keep_awake(self) -> AbstractContextManager[None]:
         """Return a context in which the actor does not go to sleep."""
         return self.__run.hold()
