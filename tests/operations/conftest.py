@@ -14,7 +14,8 @@ from growqr.db.tables import ActorRow, Repo, User
 from growqr.git.commits import CommitService
 from growqr.git.embedded import EmbeddedForge
 from growqr.git.forge import Author, Change, RepoRef
-from growqr.git.signing import Signer
+from growqr.git.gitea.forge import GiteaForge
+from growqr.git.hosting import make_forge
 from growqr.ids import new_id
 from growqr.operations.stores import open_stores
 from growqr.settings import Settings
@@ -27,10 +28,9 @@ class Installation:
     settings: Settings
 
     @contextmanager
-    def forge(self) -> Iterator[EmbeddedForge]:
+    def forge(self) -> Iterator[EmbeddedForge | GiteaForge]:
         """The forge, signing with this installation's keys."""
-        forge = EmbeddedForge(self.settings.data_dir / "git", self.settings.git)
-        forge.sign = Signer(self.settings.data_dir / "secrets").sign
+        forge = make_forge(self.settings.git, self.settings.data_dir)
         try:
             yield forge
         finally:
@@ -55,7 +55,7 @@ class Installation:
     async def write_snapshot(
         self, repo_id: str, saved: Snapshot, author: str, *, signed: bool = True
     ) -> None:
-        repo = RepoRef(repo_id, "", "grow")
+        repo = RepoRef(repo_id, f"usr_{repo_id.removeprefix('rep_')}", "grow")
         with self.forge() as forge:
             forge.sign = forge.sign if signed else None
             await CommitService(forge, self.settings.git).commit(

@@ -1,13 +1,13 @@
 """The embedded forge: the repositories themselves, bare, in a folder of ours."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pygit2
 
-from growqr.git.bare import create_bare, remove_bare
+from growqr.git.bare import create_bare, create_imported, remove_bare
 from growqr.git.building import make_durable, sync_file
 from growqr.git.forge import RepoNotFound, RepoRef
 from growqr.git.local import LocalForge
@@ -34,6 +34,20 @@ class EmbeddedForge(LocalForge):
                 path, repo, executor=self._syncing, max_push_bytes=most, sign=self.sign
             )
         )
+
+    async def held(self) -> list[RepoRef]:
+        def names() -> list[str]:
+            return sorted(path.stem for path in self.folder.glob("[A-Za-z0-9]*.git"))
+
+        return [RepoRef(name, "", "") for name in await self.run(names)]
+
+    async def take_over(self, repo: RepoRef, bring: Callable[[Path], None]) -> None:
+        path, most = self.path(repo.id), self.settings.max_push_bytes
+        await self.run(lambda: create_imported(path, bring, max_push_bytes=most))
+
+    async def hand_over(self, repo: RepoRef, owner_id: str) -> None:
+        """The database alone says whose a repository is."""
+        self.path(repo.id)
 
     async def delete(self, repo: RepoRef) -> None:
         path = self.path(repo.id)

@@ -27,26 +27,32 @@ class Hosting:
     transport: Transport
 
 
-@asynccontextmanager
-async def open_hosting(settings: GitSettings, data: Path, db: Database) -> AsyncIterator[Hosting]:
-    """The forge that `settings` name, with its files below the folder `data`."""
-    signer = Signer(data / "secrets")
+def make_forge(settings: GitSettings, data: Path) -> EmbeddedForge | GiteaForge:
+    """The forge that `settings` name, its files below the folder `data`; close it when done."""
+    forge: EmbeddedForge | GiteaForge
     if settings.provider == "gitea":
-        gitea = GiteaForge(data / "cache" / "git", settings)
-        gitea.sign = signer.sign
-        transport = GiteaTransport(gitea.server, locator(db))
-        try:
-            yield Hosting(gitea, transport)
-        finally:
-            await transport.aclose()
-            gitea.close()
+        forge = GiteaForge(data / "cache" / "git", settings)
     else:
         forge = EmbeddedForge(data / "git", settings)
-        forge.sign = signer.sign
-        try:
+    forge.sign = Signer(data / "secrets").sign
+    return forge
+
+
+@asynccontextmanager
+async def open_hosting(settings: GitSettings, data: Path, db: Database) -> AsyncIterator[Hosting]:
+    """The forge and what serves it."""
+    forge = make_forge(settings, data)
+    try:
+        if isinstance(forge, EmbeddedForge):
             yield Hosting(forge, Backend(forge.folder, forge.maintenance.wrote))
+            return
+        transport = GiteaTransport(forge.server, locator(db))
+        try:
+            yield Hosting(forge, transport)
         finally:
-            forge.close()
+            await transport.aclose()
+    finally:
+        forge.close()
 
 
 def locator(db: Database) -> Locate:

@@ -57,6 +57,16 @@ class LocalForge(LocalReading):
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @abstractmethod
+    async def take_over(self, repo: RepoRef, bring: Callable[[Path], None]) -> None:
+        """Make the repository from objects and refs that `bring` puts into an empty one; does
+        nothing if it exists. What `bring` raises leaves nothing behind.
+        """
+
+    @abstractmethod
+    async def hand_over(self, repo: RepoRef, owner_id: str) -> None:
+        """Give the repository to another owner, where the forge keeps owners."""
+
+    @abstractmethod
     def writing(self, repo: RepoRef) -> AbstractContextManager[None]:
         """Hold the repository for one write, with branches that are up to date. Blocks."""
 

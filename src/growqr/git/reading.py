@@ -52,6 +52,23 @@ class LocalReading(ABC):
     def prepare(self, repo: RepoRef, refs: Sequence[str]) -> None:
         """Make sure that `refs` (none: every branch) can be read here now. Blocks."""
 
+    @abstractmethod
+    async def held(self) -> list[RepoRef]:
+        """Every repository that the forge holds, by age; the owner may not be known."""
+
+    async def copy(self, repo: RepoRef) -> Path:
+        """A bare repository on this disk with every branch and rescue ref as they are now.
+
+        Raises RepoNotFound.
+        """
+        path = self.path(repo.id)
+
+        def read() -> Path:
+            self.prepare(repo, ())
+            return opened(path, lambda git: path)
+
+        return await self.run(read)
+
     async def head(self, repo: RepoRef, branch: str = "main") -> str | None:
         def work(git: pygit2.Repository) -> str | None:
             found = objects.branch_head(git, check_branch(branch))

@@ -6,7 +6,7 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from sqlalchemy import select
 from growqr import __version__
 from growqr.db.tables import ActorRow, Repo
 from growqr.errors import Conflict, InvalidInput, Unavailable
+from growqr.git.forge import RepoRef
 from growqr.operations.archive import (
     MANIFEST,
     AccountRow,
@@ -68,7 +69,11 @@ async def write_backup(settings: Settings, file: Path, wanted: Sequence[str]) ->
         raise BackupThere(f"`{file}` exists. Choose another name, or move it away first.")
     async with open_stores(settings) as stores:
         manifest = await _manifest(stores, wanted)
-        await asyncio.to_thread(_write, stores, manifest, file)
+        copies = {
+            row.id: await stores.forge.copy(RepoRef(row.id, row.owner_id, row.name))
+            for row in manifest.repos
+        }
+        await asyncio.to_thread(_write, manifest, copies, file)
     size = (await asyncio.to_thread(file.stat)).st_size
     return Done(len(manifest.accounts), len(manifest.repos), size)
 
@@ -79,7 +84,8 @@ async def _manifest(stores: Stores, wanted: Sequence[str]) -> Manifest:
     async with stores.db.session() as session:
         repos = [row for row in await session.scalars(select(Repo)) if row.owner_id in ids]
         actors = [row for row in await session.scalars(select(ActorRow)) if row.user_id in ids]
-    kept = [row for row in repos if stores.forge.path(row.id).is_dir()]
+    held = await stores.repos()
+    kept = [row for row in repos if row.id in held]
     signing = ids | {row.id for row in actors} | {"growqr"}
     return Manifest(
         version=__version__,
@@ -94,7 +100,7 @@ async def _manifest(stores: Stores, wanted: Sequence[str]) -> Manifest:
     )
 
 
-def _write(stores: Stores, manifest: Manifest, file: Path) -> None:
+def _write(manifest: Manifest, copies: Mapping[str, Path], file: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix=".growqr-backup-", dir=file.parent) as aside:
             made = Path(aside) / "backup"
@@ -103,7 +109,7 @@ def _write(stores: Stores, manifest: Manifest, file: Path) -> None:
                     _add_bytes(tar, MANIFEST, manifest.model_dump_json(indent=1).encode())
                     for repo in manifest.repos:
                         bundle = Path(aside) / "bundle"
-                        make_bundle(stores.forge.path(repo.id), bundle)
+                        make_bundle(copies[repo.id], bundle)
                         tar.add(bundle, bundle_name(repo.id), filter=_plain)
                         bundle.unlink()
                 raw.flush()

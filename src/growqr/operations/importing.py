@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from growqr.api.provisioning import CAPABILITIES
 from growqr.db.tables import ActorRow, Repo, User
 from growqr.errors import GrowError, InvalidInput
-from growqr.git.bare import create_imported
+from growqr.git.forge import RepoRef
 from growqr.git.signing import KnownSigner, Signer
 from growqr.operations.archive import (
     MANIFEST,
@@ -63,7 +63,7 @@ async def _account(stores: Stores, file: Path, manifest: Manifest, account: Acco
         return f"{account.email}: left: one of its repositories belongs to another account here"
     # Git first: a row without its repository would get an empty one.
     for row in repos:
-        await asyncio.to_thread(_unpack, stores, file, row.id)
+        await _unpack(stores, file, row)
     async with stores.db.session() as session:
         added = await _rows(session, account, repos, agents)
     return f"{account.email}: {'taken over' if added else 'nothing was missing'}"
@@ -113,26 +113,22 @@ def _manifest(file: Path) -> Manifest:
         raise BackupInvalid(f"`{file}` can't be read: {error.strerror}") from error
 
 
-def _unpack(stores: Stores, file: Path, repo_id: str) -> None:
-    path = stores.forge.path(repo_id)
-    if path.is_dir():
-        return
-
+async def _unpack(stores: Stores, file: Path, row: RepoRow) -> None:
     def bring(folder: Path) -> None:
         with tempfile.NamedTemporaryFile(suffix=".bundle") as bundle:
             with tarfile.open(file) as tar:
-                content = tar.extractfile(bundle_name(repo_id))
+                content = tar.extractfile(bundle_name(row.id))
                 assert content is not None
                 shutil.copyfileobj(content, bundle)
             bundle.flush()
             _fetch(folder, Path(bundle.name))
 
     try:
-        create_imported(path, bring, max_push_bytes=stores.settings.git.max_push_bytes)
+        await stores.forge.take_over(RepoRef(row.id, row.owner_id, row.name), bring)
     except (KeyError, tarfile.TarError, subprocess.CalledProcessError) as error:
-        raise BackupInvalid(f"The repository {repo_id} is missing or damaged") from error
+        raise BackupInvalid(f"The repository {row.id} is missing or damaged") from error
     except GrowError as error:
-        raise BackupInvalid(f"The repository {repo_id} can't be written") from error
+        raise BackupInvalid(f"The repository {row.id} can't be written") from error
 
 
 def _fetch(folder: Path, bundle: Path) -> None:

@@ -6,7 +6,7 @@ tasks and quests when they first start with an empty log (`growqr.agents.restore
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
@@ -55,21 +55,20 @@ class Outcome:
 async def find_lives(stores: Stores) -> list[Life]:
     """Return every life repository that can say whose it is, oldest first."""
     lives = []
-    for repo_id in stores.repo_ids():
-        found = await read_life(stores, repo_id)
+    for repo in (await stores.repos()).values():
+        found = await read_life(stores, repo)
         if found is not None:
             lives.append(found)
     return lives
 
 
-async def read_life(stores: Stores, repo_id: str) -> Life | None:
+async def read_life(stores: Stores, repo: RepoRef) -> Life | None:
     """Return one repository with its snapshot, None when it has none that can be read.
 
     Whoever can push can write a snapshot, also one that claims another person's account. So the
     newest one counts that its own Grow Agent has signed. Only where the installation's keys are
     lost too is the newest of all taken, and marked as unproven.
     """
-    repo = RepoRef(repo_id, "", PRIMARY_NAME)
     keys = stores.signers()
     newest: Snapshot | None = None
     for commit in await stores.forge.commits(repo, path=snapshot.PATH, limit=_SNAPSHOTS_TRIED):
@@ -81,10 +80,10 @@ async def read_life(stores: Stores, repo_id: str) -> Life | None:
             continue
         newest = newest or saved
         grow = next((actor.id for actor in saved.actors if actor.name == "grow"), None)
-        path = stores.forge.path(repo_id)
+        path = await stores.forge.copy(repo)
         if await asyncio.to_thread(verdict_of, path, commit.sha, keys) == (grow, "signed"):
-            return Life(repo_id, saved, proven=True)
-    return Life(repo_id, newest, proven=not keys) if newest is not None else None
+            return Life(repo.id, saved, proven=True)
+    return Life(repo.id, newest, proven=not keys) if newest is not None else None
 
 
 async def restore_all(stores: Stores) -> list[Outcome]:
@@ -153,9 +152,10 @@ async def invite(stores: Stores, user: User, repo_id: str) -> Outcome:
         NotFound: there is no such repository.
         RestoreRefused: it belongs to another account.
     """
-    if repo_id not in stores.repo_ids():
-        raise NotFound(f"There is no repository `{repo_id}` in the data folder.")
-    life = await read_life(stores, repo_id)
+    held = await stores.repos()
+    if repo_id not in held:
+        raise NotFound(f"There is no repository `{repo_id}`.")
+    life = await read_life(stores, held[repo_id])
     async with stores.db.session() as session:
         row = await session.get(Repo, repo_id)
         if row is not None and row.owner_id != user.id:
@@ -171,11 +171,12 @@ async def invite(stores: Stores, user: User, repo_id: str) -> Outcome:
 
 async def _register(stores: Stores, user: User, repo_id: str, saved: Snapshot | None) -> Outcome:
     """Add the rows that are missing, all in one transaction."""
-    kept = set(stores.repo_ids())
+    held = await stores.repos()
     added = 0
     async with stores.db.session() as session:
         row = await session.get(Repo, repo_id)
         if row is None:
+            await stores.forge.hand_over(held[repo_id], user.id)
             session.add(
                 Repo(
                     id=repo_id,
@@ -189,7 +190,7 @@ async def _register(stores: Stores, user: User, repo_id: str, saved: Snapshot | 
         elif row.owner_id != user.id:
             raise RestoreRefused(f"`{repo_id}` belongs to another account.")
         await session.flush()
-        added += await _projects(session, user, saved, kept)
+        added += await _projects(stores, session, user, saved, held)
         added += await _actors(session, user, repo_id, saved)
     state = "restored" if added else "there"
     return Outcome(repo_id, user.email, state, f"{added} rows" if added else "nothing was missing")
@@ -203,7 +204,11 @@ async def _primary(session: AsyncSession, user_id: str) -> Repo | None:
 
 
 async def _projects(
-    session: AsyncSession, user: User, saved: Snapshot | None, kept: set[str]
+    stores: Stores,
+    session: AsyncSession,
+    user: User,
+    saved: Snapshot | None,
+    held: Mapping[str, RepoRef],
 ) -> int:
     added = 0
     rows = await session.scalars(select(Repo).where(Repo.owner_id == user.id))
@@ -211,10 +216,11 @@ async def _projects(
     for repo in saved.repos if saved else []:
         # Whoever writes a snapshot can't get at other people's repositories with it: an id is
         # taken only when no row has it, and only projects come this way.
-        if repo.kind != "project" or repo.id not in kept or repo.name in names:
+        if repo.kind != "project" or repo.id not in held or repo.name in names:
             continue
         if await session.get(Repo, repo.id) is not None:
             continue
+        await stores.forge.hand_over(held[repo.id], user.id)
         session.add(
             Repo(
                 id=repo.id,

@@ -9,16 +9,13 @@ from sqlalchemy import select
 
 from growqr.db.engine import Database
 from growqr.db.tables import User
-from growqr.errors import Conflict, NotFound
+from growqr.errors import NotFound
 from growqr.git.embedded import EmbeddedForge
+from growqr.git.forge import RepoRef
+from growqr.git.gitea.forge import GiteaForge
+from growqr.git.hosting import make_forge
 from growqr.git.signing import KnownSigner, Signer
 from growqr.settings import Settings
-
-
-class NeedsEmbedded(Conflict):
-    """Repositories are read from the data folder; Gitea has its own backups."""
-
-    code = "needs_embedded_forge"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +24,7 @@ class Stores:
 
     settings: Settings
     db: Database
-    forge: EmbeddedForge
+    forge: EmbeddedForge | GiteaForge
 
     @property
     def secrets(self) -> Path:
@@ -37,9 +34,9 @@ class Stores:
         """Return every public key that this installation knows."""
         return list(Signer(self.secrets).known())
 
-    def repo_ids(self) -> list[str]:
-        """Return the ids of all repositories in the data folder, sorted by age."""
-        return sorted(path.stem for path in self.forge.folder.glob("[A-Za-z0-9]*.git"))
+    async def repos(self) -> dict[str, RepoRef]:
+        """Return every repository that the forge holds, by id, the oldest first."""
+        return {repo.id: repo for repo in await self.forge.held()}
 
     async def user(self, wanted: str) -> User:
         """Return the account with this id or e-mail address. Raises NotFound."""
@@ -59,19 +56,11 @@ class Stores:
 
 @asynccontextmanager
 async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
-    """Open database (brought to the newest schema) and forge; closed with the block.
-
-    Raises:
-        NeedsEmbedded: the repositories are not in the data folder.
-    """
-    if settings.git.provider != "embedded":
-        raise NeedsEmbedded(
-            "This command needs the embedded forge: with Gitea, the repositories are Gitea's."
-        )
+    """Open database (brought to the newest schema) and forge; closed with the block."""
     db = Database(settings.db_url)
     try:
         await db.migrate()
-        forge = EmbeddedForge(settings.data_dir / "git", settings.git)
+        forge = make_forge(settings.git, settings.data_dir.resolve())
         try:
             yield Stores(settings=settings, db=db, forge=forge)
         finally:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from growqr.db.tables import ActorRow, Repo, User
 from growqr.errors import InvalidInput
+from growqr.git.repos import ref_of
 from growqr.git.verifying import Finding, Verdict, verify_repository
 from growqr.operations.stores import Stores, open_stores
 from growqr.settings import Settings
@@ -46,7 +47,7 @@ async def verify_users(
         for user in users:
             repos, ours = await _of_user(stores, user)
             for repo in repos:
-                path = stores.forge.path(repo.id)
+                path = await stores.forge.copy(ref_of(repo))
                 report = await asyncio.to_thread(verify_repository, path, signers, ours=ours)
                 checked.append(
                     Checked(
@@ -68,5 +69,5 @@ async def _of_user(stores: Stores, user: User) -> tuple[list[Repo], set[str]]:
             select(Repo).where(Repo.owner_id == user.id).order_by(Repo.id)
         )
         actors = await session.scalars(select(ActorRow.id).where(ActorRow.user_id == user.id))
-        kept = [repo for repo in repos if stores.forge.path(repo.id).is_dir()]
-        return kept, {user.id, *actors}
+        held = await stores.repos()
+        return [repo for repo in repos if repo.id in held], {user.id, *actors}

@@ -1,4 +1,4 @@
-"""Fetching with the `git` program, which can be ended when the other side hangs."""
+"""Fetching and pushing with the `git` program, which can be ended when the other side hangs."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 from growqr.git.forge import ForgeBroken, ForgeDown
 
 MAX_SECONDS = 300
-"""Wall time of one fetch; silence ends it after SILENT_SECONDS."""
+"""Wall time of one of them; silence ends it after SILENT_SECONDS."""
 SILENT_SECONDS = 30
 _REFS = ("+refs/heads/*:refs/heads/*", "+refs/rescue/*:refs/rescue/*")
 
@@ -22,15 +22,28 @@ def fetch(path: Path, url: str, authorization: str) -> None:
     Raises:
         ForgeDown: the other side does not answer, or not in time.
     """
+    options = ("--no-tags", "--prune", "--force", "--no-write-fetch-head")
+    _git(path, url, authorization, ("fetch", "--quiet", *options, url, *_REFS))
+
+
+def push(path: Path, url: str, authorization: str) -> None:
+    """Send branches and rescue refs of the bare repository at `path` to `url`, all or none. Blocks.
+
+    Raises:
+        ForgeDown: the other side does not answer, not in time, or refuses.
+    """
+    refs = (ref.removeprefix("+") for ref in _REFS)
+    _git(path, url, authorization, ("push", "--quiet", "--atomic", url, *refs))
+
+
+def _git(path: Path, url: str, authorization: str, command: tuple[str, ...]) -> None:
     git = shutil.which("git")
     if git is None:
         raise ForgeBroken("git is not installed")
+    what = command[0]
     with tempfile.TemporaryDirectory(prefix="growqr-git-") as home:
         process = subprocess.Popen(
-            [
-                *(git, "--git-dir", str(path), "fetch", "--quiet", "--no-tags", "--prune"),
-                *("--force", "--no-write-fetch-head", url, *_REFS),
-            ],
+            [git, "--git-dir", str(path), *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -41,7 +54,7 @@ def fetch(path: Path, url: str, authorization: str) -> None:
         try:
             _, said = process.communicate(timeout=MAX_SECONDS)
         except subprocess.TimeoutExpired:
-            raise ForgeDown(f"a fetch from Gitea took longer than {MAX_SECONDS} s") from None
+            raise ForgeDown(f"a {what} at Gitea took longer than {MAX_SECONDS} s") from None
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
@@ -49,7 +62,7 @@ def fetch(path: Path, url: str, authorization: str) -> None:
                 process.communicate()
     if process.returncode:
         # What it says names our own addresses only: the token is in no URL.
-        raise ForgeDown(f"a fetch from Gitea failed: {said.decode(errors='replace')[:300]}")
+        raise ForgeDown(f"a {what} at Gitea failed: {said.decode(errors='replace')[:300]}")
 
 
 def _environment(git: str, path: Path, url: str, authorization: str, home: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ and sends it with the commit it was built on, so that Gitea takes it only if not
 between. A copy is worth nothing: a damaged one is thrown away and fetched again.
 """
 
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import structlog
 from growqr.git import objects as reading
 from growqr.git.bare import create_copy, first_commit, remove_bare
 from growqr.git.forge import ForgeBroken, ForgeDown, RepoRef
-from growqr.git.gitea.fetching import fetch
+from growqr.git.gitea.fetching import fetch, push
 from growqr.git.gitea.server import GiteaServer
 from growqr.git.gitea.wire import Move, push_request
 from growqr.git.local import LocalForge
@@ -58,6 +59,38 @@ class GiteaForge(LocalForge):
                 opened(path, lambda git: self._start(repo, git))
 
         await self.run(make)
+
+    async def held(self) -> list[RepoRef]:
+        return await self.run(self.server.repos)
+
+    async def copy(self, repo: RepoRef) -> Path:
+        def bring() -> Path:
+            path = self.path(repo.id)
+            self.server.heads(repo)  # RepoNotFound before anything is made
+            create_copy(path)
+            with repository_lock(path):
+                self._sync(repo)
+                self._fetch(repo)  # the rescue refs too, which no branch tells of
+            return path
+
+        return await self.run(bring)
+
+    async def take_over(self, repo: RepoRef, bring: Callable[[Path], None]) -> None:
+        def make() -> None:
+            self.server.ensure_repo(repo)
+            if self.server.heads(repo):
+                return
+            # Gitea gets it whole in one push, so the copy may be thrown away if that fails.
+            with tempfile.TemporaryDirectory(prefix="growqr-import-") as folder:
+                path = Path(folder) / "repo.git"
+                create_copy(path)
+                bring(path)
+                push(path, self.server.git_url(repo), self.server.git_authorization)
+
+        await self.run(make)
+
+    async def hand_over(self, repo: RepoRef, owner_id: str) -> None:
+        await self.run(lambda: self.server.transfer(repo, owner_id))
 
     async def delete(self, repo: RepoRef) -> None:
         def remove() -> None:

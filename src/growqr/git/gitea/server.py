@@ -22,6 +22,8 @@ ANSWER_SECONDS = 30.0
 """How long the server may say nothing before a request is given up."""
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+_MOVED = (301, 307)
+"""Answers for a repository that another owner has by now."""
 _log = structlog.get_logger(__name__)
 
 
@@ -51,7 +53,7 @@ class GiteaServer:
     def ensure_repo(self, repo: RepoRef) -> None:
         """Make the organisation and the repository, without a commit, if need be."""
         _path(repo)
-        self._api("POST", "orgs", {"username": repo.owner_id, "visibility": "private"}, also=(422,))
+        self._ensure_owner(repo.owner_id)
         settings = {
             "name": repo.id,
             "description": repo.name,
@@ -66,9 +68,37 @@ class GiteaServer:
         if not self._api("GET", f"repos/{_path(repo)}/branch_protections", None):
             raise ForgeBroken("Gitea does not protect the repository's history")
 
+    def repos(self) -> list[RepoRef]:
+        """Every repository of ours, by age, with the owner that the server knows."""
+        found: list[RepoRef] = []
+        page = 1
+        while rows := self._page(page):
+            found += [
+                RepoRef(row["name"], row["owner"]["login"], row["description"])
+                for row in rows
+                if _NAME.match(row["name"]) and _NAME.match(row["owner"]["login"])
+            ]
+            page += 1
+        return sorted(found, key=lambda repo: repo.id)
+
+    def _page(self, page: int) -> list[dict[str, Any]]:
+        answer = self._api("GET", f"repos/search?limit=50&page={page}&sort=id", None)
+        return list(answer["data"])
+
+    def transfer(self, repo: RepoRef, owner_id: str) -> None:
+        """Give the repository to the organisation of another person, made if need be."""
+        if repo.owner_id == owner_id:
+            return
+        self._ensure_owner(owner_id)
+        new = {"new_owner": owner_id}
+        self._api("POST", f"repos/{_path(repo)}/transfer", new)
+
+    def _ensure_owner(self, owner_id: str) -> None:
+        self._api("POST", "orgs", {"username": owner_id, "visibility": "private"}, also=(422,))
+
     def delete_repo(self, repo: RepoRef) -> None:
         """Remove the repository; does nothing if it is gone."""
-        self._api("DELETE", f"repos/{_path(repo)}", None, also=(404,))
+        self._api("DELETE", f"repos/{_path(repo)}", None, also=(404, *_MOVED))
 
     def add_key(self, repo: RepoRef, *, title: str, public_key: str, read_only: bool) -> None:
         """Let an SSH key read (or write) the repository; the same key again is no error."""
@@ -128,7 +158,7 @@ class GiteaServer:
             return None
         if status == 404:
             raise RepoNotFound("there is no such repository")
-        if status not in (200, 201):
+        if status not in (200, 201, 202):
             _log.warning("gitea.refused", method=method, path=path, status=status)
             raise ForgeDown(_why(status))
         try:
