@@ -8,6 +8,7 @@ between leaves loose objects that nothing refers to; `growqr.git.maintenance` pa
 """
 
 import asyncio
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -26,6 +27,7 @@ from growqr.git.forge import (
     BranchNotFound,
     CommitInfo,
     CommitRequest,
+    ForgeBusy,
     HeadMoved,
     MergeConflict,
     RepoRef,
@@ -40,8 +42,8 @@ from growqr.git.signing import Sign
 from growqr.settings import GitSettings
 
 T = TypeVar("T")
-_RACES = 20
-"""Pushes that may overtake one commit before it gives up."""
+_RACE_SECONDS = 30.0
+"""How long pushes may overtake one commit before it gives up."""
 
 
 class LocalForge(LocalReading):
@@ -217,7 +219,8 @@ class LocalForge(LocalReading):
         build: Callable[[pygit2.Commit], tuple[pygit2.Tree, list[pygit2.Oid]] | None],
     ) -> CommitInfo:
         """Put one commit on the branch; `build` gives tree and parents, or None: no change."""
-        for _ in range(_RACES):
+        deadline = time.monotonic() + _RACE_SECONDS
+        while time.monotonic() < deadline:
             oid = objects.branch_head(git, branch)
             if oid is None:
                 raise BranchNotFound(f"there is no branch `{branch}`")
@@ -237,7 +240,7 @@ class LocalForge(LocalReading):
             if self.publish(repo, git, branch, old=oid, new=made, objects=fresh):
                 self._operations.add(git, branch, old=oid, new=made, operation=operation)
                 return objects.describe(git, objects.commit_at(git, made))
-        raise HeadMoved(branch, str(oid))
+        raise ForgeBusy(f"others kept moving `{branch}` on; try again")
 
     def _point(
         self, repo: RepoRef, git: pygit2.Repository, branch: str, target: pygit2.Oid
