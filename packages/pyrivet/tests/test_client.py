@@ -43,6 +43,10 @@ class Entry(BaseModel):
     day: date
 
 
+class Scan(BaseModel):
+    data: bytes
+
+
 class Log(Actor):
     """Keeps entries, and can be reached in every way there is."""
 
@@ -66,6 +70,10 @@ class Log(Actor):
     async def entries(self) -> list[Entry]:
         rows = await self.db.query("SELECT text, day FROM entry ORDER BY rowid")
         return [Entry.model_validate(row) for row in rows]
+
+    @action
+    async def digest(self, scan: Scan) -> dict[str, Any]:
+        return {"size": len(scan.data), "reversed": scan.data[::-1], "pair": ["$Set", 1]}
 
     @action
     async def listeners(self) -> int:
@@ -119,6 +127,12 @@ async def test_typed_actions_take_and_give_what_the_method_says(log: ActorHandle
         await log.action(Newer.listeners)()
     with pytest.raises(TypeError, match="not marked as an action"):
         log.action(Log.on_sleep)
+
+
+async def test_bytes_travel_as_they_are(log: ActorHandle) -> None:
+    digest = {"size": 3, "reversed": b"\xff\x00\x01", "pair": ["$Set", 1]}
+    assert await log.action(Log.digest)(Scan(data=b"\x01\x00\xff")) == digest
+    assert await log.call("digest", {"data": b"\x01\x00\xff"}, over_http=True) == digest
 
 
 async def test_by_id(stage: Stage, log: ActorHandle) -> None:

@@ -144,6 +144,7 @@ async def test_official_client(stage: Stage, key: list[str], encoding: str) -> N
     assert seen["httpInvalid"]["code"] == "invalid_input"
     for values in (seen["httpEcho"], seen["echo"]):
         assert values[:7] == VALUES
+        assert values[8] == "bytes 0,255"
     assert seen["length"] == 3
     assert seen["connected"] == 5
     assert seen["changes"][:3] == [[5, {"by": 3}], [6, {"by": 1}], [16, {"by": 10}]]

@@ -13,7 +13,11 @@ from pyrivet._key import join_key, split_key
 from pyrivet.errors import ProtocolError
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text('ab$B"é\\'),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text('ab$B"é\\')
+    | st.binary(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("a$"), inner, max_size=3),
     max_leaves=10,
 )

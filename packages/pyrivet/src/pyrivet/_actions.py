@@ -87,6 +87,8 @@ class Action:
         """Return a result as JSON."""
         if self.result is None:
             return _wire.dump(value)
+        if _wire.holds_bytes(value):
+            return _wire.dump(self.result.dump_python(value))
         return _wire.escape(self.result.dump_json(value).decode())
 
 

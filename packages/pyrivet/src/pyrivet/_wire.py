@@ -9,6 +9,7 @@ import json
 from typing import Any
 from urllib.parse import quote, unquote
 
+from pydantic import BaseModel
 from pydantic_core import to_json
 
 from pyrivet.errors import ProtocolError
@@ -19,9 +20,46 @@ DRAINED = "drained"
 """Reason of a close after which every call without an answer has not run."""
 
 
+_BYTES = (bytes, bytearray, memoryview)
+_LISTS = (list, tuple, set, frozenset)
+
+
 def dump(value: Any) -> str:
     """Write a value as compact JSON; raises ValueError for what JSON cannot hold."""
-    return escape(to_json(value, inf_nan_mode="null", bytes_mode="base64").decode())
+    if holds_bytes(value):
+        return json.dumps(_special(value), separators=(",", ":"), ensure_ascii=False)
+    return escape(_json(value))
+
+
+def holds_bytes(value: Any) -> bool:
+    """Whether there are bytes anywhere in it, which JSON has no form for."""
+    if isinstance(value, str | int | float | None):
+        return False
+    if isinstance(value, _BYTES):
+        return True
+    if isinstance(value, dict):
+        return any(map(holds_bytes, value.values()))
+    if isinstance(value, _LISTS):
+        return any(map(holds_bytes, value))
+    return isinstance(value, BaseModel) and holds_bytes(vars(value))
+
+
+def _special(value: Any) -> Any:
+    """Return what JSON can hold, with bytes as a special value and everything else escaped."""
+    if isinstance(value, _BYTES):
+        return ["$Uint8Array", base64.b64encode(value).decode()]
+    if isinstance(value, BaseModel):
+        return _special(value.model_dump())
+    if isinstance(value, dict):
+        names = json.loads(_json(dict.fromkeys(value)))
+        return dict(zip(names, map(_special, value.values()), strict=True))
+    if isinstance(value, _LISTS):
+        return _escaped([*map(_special, value)])
+    return _escape(json.loads(_json(value)))
+
+
+def _json(value: Any) -> str:
+    return to_json(value, inf_nan_mode="null", bytes_mode="base64").decode()
 
 
 def escape(text: str) -> str:
@@ -36,7 +74,10 @@ def _escape(value: Any) -> Any:
         return {key: _escape(item) for key, item in value.items()}
     if not isinstance(value, list):
         return value
-    items = [_escape(item) for item in value]
+    return _escaped([_escape(item) for item in value])
+
+
+def _escaped(items: list[Any]) -> list[Any]:
     if len(items) == 2 and isinstance(items[0], str) and items[0].startswith("$"):
         items[0] = "$" + items[0]
     return items

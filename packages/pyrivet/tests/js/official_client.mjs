@@ -38,7 +38,7 @@ seen.httpHidden = await failure(() => handle.crash());
 seen.httpMissing = await failure(() => handle.nonsense());
 seen.httpInvalid = await failure(() => handle.increment("many"));
 
-const values = [null, true, 1.5, "é", [1, [2]], { a: { b: [] } }, ["$x", 1], 12345678901234567890n];
+const values = [null, true, 1.5, "é", [1, [2]], { a: { b: [] } }, ["$x", 1], 12345678901234567890n, new Uint8Array([0, 255])];
 seen.httpEcho = await Promise.all(values.map((value) => handle.echo(value)));
 seen.length = await handle.length(new Uint8Array([1, 2, 255]));
 
