@@ -65,6 +65,43 @@ async def test_stored_events_come_first_then_live_ones(hub: EventHub, agent: Fak
         assert await take(source, 452) == ["Hel", 452]
 
 
+async def test_a_crowd_that_comes_at_once_reads_what_is_stored_once(
+    engine: FakeClient, agent: FakeAgent
+) -> None:
+    hub = EventHub(AgentGateway(engine.client), per_user=1000)
+    for _ in range(10):
+        agent.emit("task.log", {})
+
+    async def follow(ready: asyncio.Semaphore) -> list[int | str]:
+        async with hub.follow(ACTOR, 3) as source:
+            stored = await take(source, 10)
+            ready.release()
+            return stored + await take(source, 11)
+
+    ready = asyncio.Semaphore(0)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        crowd = [group.create_task(follow(ready)) for _ in range(100)]
+        for _ in crowd:
+            await ready.acquire()
+        agent.emit("task.log", {})
+    assert {tuple(follower.result()) for follower in crowd} == {tuple(range(4, 12))}
+    # whether the place exists, what follows it, and that nothing follows that
+    assert agent.calls.count("events") == 3
+    await hub.aclose()
+
+
+async def test_closing_ends_followers_that_wait_for_stored_events(
+    hub: EventHub, agent: FakeAgent
+) -> None:
+    agent.emit("task.log", {})
+    async with hub.follow(ACTOR, 0) as source:
+        reading = asyncio.ensure_future(anext(source))
+        await asyncio.sleep(0)  # it has asked
+        await hub.aclose()
+        with pytest.raises(StopAsyncIteration):
+            await reading
+
+
 async def test_missed_and_lost_events_are_read_again(hub: EventHub, agent: FakeAgent) -> None:
     async with hub.follow(ACTOR, 0) as source:
         agent.emit("task.log", {})

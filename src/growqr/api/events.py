@@ -140,6 +140,10 @@ class EventHub:
             await stream.aclose()
 
 
+_Wanted = tuple[int, int, int | None]
+"""Which stored events: after this one, so many, while that one was the newest known."""
+
+
 class _Stream:
     """The shared part: the upstream subscription and the ring."""
 
@@ -158,6 +162,8 @@ class _Stream:
         self._news = asyncio.Event()
         self._subscribed = asyncio.Event()
         self._closed = False
+        self._reading: dict[_Wanted, asyncio.Task[list[Frame]]] = {}
+        """Reads of stored events that are under way."""
         self._upstream = asyncio.create_task(self._pump(), name=f"events {actor.id}")
 
     async def ready(self) -> None:
@@ -172,7 +178,7 @@ class _Stream:
         """Raise CursorAhead unless the event `after` exists (0 always does)."""
         if after == 0 or (self._last is not None and after <= self._last):
             return
-        if not await self._agents.stored_events(self._actor, after - 1, 1):
+        if not await self._shared(after - 1, 1):
             raise CursorAhead("There is no event of that number yet. Start again from 0.")
 
     async def read(self, after: int) -> AsyncIterator[bytes]:
@@ -183,6 +189,8 @@ class _Stream:
             news = self._news  # taken first: what comes later sets it
             if self._floor is None or cursor < self._floor:
                 page = await self._stored_in_the_end(cursor)
+                if self._closed:
+                    return
                 if page:
                     cursor = page[-1].after
                     yield b"".join(frame.body for frame in page)
@@ -218,22 +226,44 @@ class _Stream:
     async def aclose(self) -> None:
         self._closed = True
         self._wake()
-        self._upstream.cancel()
-        await asyncio.gather(self._upstream, return_exceptions=True)
+        ending = [self._upstream, *self._reading.values()]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
     async def _stored_in_the_end(self, after: int) -> list[Frame]:
         """Like `_stored`, but outlasts a time in which the agent does not answer."""
         for pause in _pauses():
             try:
-                return await self._stored(after)
+                return await self._shared(after, _PAGE)
             except GrowError as error:
                 if self._closed or not error.retryable:
                     raise
                 await asyncio.sleep(pause)
         raise AssertionError("the pauses have no end")
 
-    async def _stored(self, after: int) -> list[Frame]:
-        events = await self._agents.stored_events(self._actor, after, _PAGE)
+    async def _shared(self, after: int, limit: int) -> list[Frame]:
+        """Like `_stored`, but read once for all who ask for the same while nothing new came."""
+        wanted = (after, limit, self._last)
+        reading = self._reading.get(wanted)
+        if reading is None:
+            reading = asyncio.create_task(self._stored(after, limit))
+            self._reading[wanted] = reading
+            reading.add_done_callback(lambda done: self._read_ended(wanted, done))
+        try:
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            if reading.cancelled() and self._closed:
+                return []  # the reading was cancelled, not who asked
+            raise
+
+    def _read_ended(self, wanted: _Wanted, reading: asyncio.Task[list[Frame]]) -> None:
+        del self._reading[wanted]
+        if not reading.cancelled():
+            reading.exception()  # taken note of, in case all who asked have left
+
+    async def _stored(self, after: int, limit: int = _PAGE) -> list[Frame]:
+        events = await self._agents.stored_events(self._actor, after, limit)
         return [Frame.of(event) for event in events]
 
     async def _pump(self) -> None:
