@@ -4,13 +4,14 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import actors, auth, commit, followers, maintenance, message, workspace
+from benchmarks import actors, auth, commit, followers, footprint, maintenance, message, workspace
 from benchmarks.report import Result, table
 
 BENCHMARKS = {
     "message": message.run,
     "commit": commit.run,
     "followers": followers.run,
+    "footprint": footprint.run,
     "auth": auth.run,
     "workspace": workspace.run,
 }

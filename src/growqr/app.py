@@ -8,11 +8,11 @@ import asyncio
 import fcntl
 import platform
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 from pyrivet import Client, Engine, EngineError, Worker, WorkerError
@@ -30,10 +30,7 @@ from growqr.api.app_factory import create_api
 from growqr.api.events import EventHub
 from growqr.api.provisioning import provision
 from growqr.api.services import Billing, Services
-from growqr.api.suspension import Suspensions, cancel
 from growqr.billing.entitlement import Entitlements
-from growqr.billing.stripe_api import StripeApi
-from growqr.billing.subscriptions import Subscriptions
 from growqr.db.engine import Database
 from growqr.errors import GrowError
 from growqr.git.commits import CommitService
@@ -42,13 +39,15 @@ from growqr.git.http import GitHttp
 from growqr.git.repos import RepoService
 from growqr.git.tokens import GitTokens
 from growqr.identity.accounts import Accounts
-from growqr.identity.clerk import ClerkIdentity
 from growqr.identity.tokens import TokenService
 from growqr.models.gateway import ModelGateway
 from growqr.models.provider import build_model
 from growqr.opencode import Workspaces
 from growqr.secret_files import own_secret
 from growqr.settings import Settings
+
+if TYPE_CHECKING:
+    from growqr.identity.clerk import ClerkIdentity
 
 Role = Literal["all", "api", "worker"]
 
@@ -174,29 +173,18 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     gateway_to_agents = AgentGateway(client)
     events = EventHub(gateway_to_agents, per_user=settings.limits.sse_per_user)
     stack.push_async_callback(events.aclose)
-    clerk: ClerkIdentity | None = None
-    if settings.identity.provider == "clerk":
-        clerk = ClerkIdentity(settings.identity, db, settings.base_url)
-        stack.push_async_callback(clerk.aclose)
-    billing: Billing | None = None
-    if settings.billing.provider == "stripe":
 
-        async def make_agents(user_id: str) -> object:
-            return await provision(services, user_id)
+    async def make_agents(user_id: str) -> object:
+        return await provision(services, user_id)
 
-        stripe = StripeApi(settings.billing)
-        stack.push_async_callback(stripe.aclose)
-        subscriptions = Subscriptions(settings, db, stripe, entitlements)
-        suspensions = Suspensions(db, gateway_to_agents, entitlements, subscriptions, make_agents)
-        billing = Billing(subscriptions, suspensions)
     services = Services(
         settings=settings,
         db=db,
         tokens=tokens,
         accounts=Accounts(db, tokens, settings.identity),
         entitlements=entitlements,
-        billing=billing,
-        clerk=clerk,
+        billing=_billing(settings, db, gateway_to_agents, entitlements, make_agents, stack),
+        clerk=_clerk(settings, db, stack),
         forge=forge,
         commits=commits,
         memory=memory,
@@ -206,11 +194,53 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
         events=events,
         engine_endpoint=endpoint,
     )
-    if billing is not None:
-        sweeping = asyncio.create_task(billing.suspensions.run())
-        stack.push_async_callback(cancel, sweeping)
+    if services.billing is not None:
+        sweeping = asyncio.create_task(services.billing.suspensions.run())
+        stack.push_async_callback(_cancel, sweeping)
     git_app = GitHttp(hosting.transport, settings.git, git_tokens.authenticate)
     return create_api(services, static_dir=find_web(), git_app=git_app)
+
+
+# The libraries of Clerk and Stripe take 15 MB and half a second of every start, so they are
+# loaded only where they are used.
+
+
+def _clerk(settings: Settings, db: Database, stack: AsyncExitStack) -> "ClerkIdentity | None":
+    if settings.identity.provider != "clerk":
+        return None
+    from growqr.identity.clerk import ClerkIdentity
+
+    clerk = ClerkIdentity(settings.identity, db, settings.base_url)
+    stack.push_async_callback(clerk.aclose)
+    return clerk
+
+
+def _billing(
+    settings: Settings,
+    db: Database,
+    agents: AgentGateway,
+    entitlements: Entitlements,
+    make_agents: Callable[[str], Awaitable[object]],
+    stack: AsyncExitStack,
+) -> Billing | None:
+    if settings.billing.provider != "stripe":
+        return None
+    from growqr.api.suspension import Suspensions
+    from growqr.billing.stripe_api import StripeApi
+    from growqr.billing.subscriptions import Subscriptions
+
+    stripe = StripeApi(settings.billing)
+    stack.push_async_callback(stripe.aclose)
+    subscriptions = Subscriptions(settings, db, stripe, entitlements)
+    suspensions = Suspensions(db, agents, entitlements, subscriptions, make_agents)
+    return Billing(subscriptions, suspensions)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    """End a background task and wait until it has ended."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def _work(

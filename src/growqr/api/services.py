@@ -1,23 +1,28 @@
 """The long-lived objects behind the routes; `growqr.app` builds and closes them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from growqr.agents.memory import Memory
 from growqr.api.agents_gateway import AgentGateway
 from growqr.api.events import EventHub
-from growqr.api.suspension import Suspensions
 from growqr.billing.entitlement import Entitlements
-from growqr.billing.subscriptions import Subscriptions
 from growqr.db.engine import Database
 from growqr.git.commits import CommitService
 from growqr.git.forge import Forge
 from growqr.git.repos import RepoService
 from growqr.git.tokens import GitTokens
 from growqr.identity.accounts import Accounts
-from growqr.identity.clerk import ClerkIdentity
 from growqr.identity.principal import Principal
 from growqr.identity.tokens import TokenService
 from growqr.settings import Settings
+
+if TYPE_CHECKING:  # these load the libraries of Clerk and Stripe, which most servers don't use
+    from growqr.api.suspension import Suspensions
+    from growqr.billing.subscriptions import Subscriptions
+    from growqr.identity.clerk import ClerkIdentity
 
 
 @dataclass(frozen=True)

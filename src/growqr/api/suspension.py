@@ -7,7 +7,6 @@ itself; what the user stopped stays stopped.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from weakref import WeakValueDictionary
 
@@ -154,10 +153,3 @@ def _words(entitlement: Entitlement, changing: bool) -> str | None:
     if changing:
         return "Thank you. Your agents go on where they were."
     return None
-
-
-async def cancel(task: "asyncio.Task[None]") -> None:
-    """End a background task and wait until it has ended."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
