@@ -62,6 +62,30 @@ class Event(BaseModel):
     data: dict[str, Any] = Field(default_factory=dict)
 
 
+class CommandRun(BaseModel):
+    """A command that ran in the sandbox; no exit code means that it never ended by itself."""
+
+    command: str
+    exit_code: int | None
+    output: str = ""
+
+
+class Receipt(BaseModel):
+    """What the platform itself says about a task, and, apart from it, what the model says."""
+
+    commands: list[CommandRun] = []
+    files: list[str] = []
+    """Paths of the repository that the commit changed."""
+    left_out: dict[str, str] = {}
+    """Paths of the workspace that were not committed, and why."""
+    commit: str | None = None
+    branch: str | None = None
+    tokens: int = 0
+    """What the task used of the model, in and out, as the gateway counted; 0: offline."""
+    claim: str = ""
+    """The model's last words."""
+
+
 class TaskResult(BaseModel):
     """What a finished task left behind; `commit` is a full SHA, or None if nothing changed."""
 
@@ -71,6 +95,7 @@ class TaskResult(BaseModel):
     repo_id: str | None = None
     branch: str | None = None
     commit: str | None = None
+    receipt: Receipt | None = None
 
 
 QuestionKind = Literal["permission", "question", "conflict"]

@@ -1,6 +1,7 @@
 """Receipts keep apart what the platform knows and what the model says."""
 
-from growqr.agents.receipts import MAX_FILES, CommandRun, Receipt, text_of
+from growqr.agents.receipts import MAX_FILES, MAX_OUTPUT_CHARS, on_the_wire, text_of
+from growqr.events import CommandRun, Receipt
 
 
 def test_a_receipt_tells_files_commands_and_the_claim() -> None:
@@ -39,3 +40,15 @@ def test_a_long_receipt_is_cut() -> None:
     )
     assert "- and 5 more" in text
     assert len(text) < 6_000
+
+
+def test_events_carry_only_the_end_of_the_last_output() -> None:
+    runs = [CommandRun(command="ls", exit_code=0, output="x" * 4_000) for _ in range(3)]
+    receipt = Receipt(commands=runs, files=["f"] * 99, left_out={"big": "why"}, claim="c" * 9_000)
+    sent = on_the_wire(receipt)
+    assert [len(run.output) for run in sent.commands] == [0, 0, MAX_OUTPUT_CHARS]
+    assert [run.exit_code for run in sent.commands] == [0, 0, 0]
+    assert len(sent.files) == MAX_FILES
+    assert sent.left_out == {"big": "why"}
+    assert len(sent.claim) < 5_000
+    assert len(runs[2].output) == 4_000

@@ -12,8 +12,8 @@ from growqr.agents import coding_files, journal
 from growqr.agents.conflicts import settle
 from growqr.agents.job import TaskFailed, TaskJob, Unanswered
 from growqr.agents.questions import Asking
-from growqr.agents.receipts import MAX_COMMANDS, CommandRun, Receipt, text_of
-from growqr.events import QuestionKind, TaskResult
+from growqr.agents.receipts import MAX_COMMANDS, on_the_wire, text_of
+from growqr.events import CommandRun, QuestionKind, Receipt, TaskResult
 from growqr.git.forge import Author, Change, CommitInfo, MergeConflict
 from growqr.opencode.types import (
     Asked,
@@ -289,6 +289,7 @@ class CodingTurn:
             repo_id=self._agent.spec.repo.id,
             branch=receipt.branch,
             commit=receipt.commit,
+            receipt=on_the_wire(receipt),
         )
         task_id = self._job.task_id
         async with self._agent.event_log.change() as change:

@@ -6,7 +6,7 @@ controls: the receipt says so. The model's own words are quoted, so they can't p
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel
+from growqr.events import CommandRun, Receipt
 
 MAX_COMMANDS = 30
 MAX_FILES = 30
@@ -14,28 +14,18 @@ MAX_OUTPUT_CHARS = 1_500
 MAX_CLAIM_CHARS = 4_000
 
 
-class CommandRun(BaseModel):
-    """A command that ran in the sandbox; no exit code means that it never ended by itself."""
-
-    command: str
-    exit_code: int | None
-    output: str = ""
-
-
-class Receipt(BaseModel):
-    """What a task left behind."""
-
-    commands: list[CommandRun] = []
-    files: list[str] = []
-    """Paths of the repository that the commit changed."""
-    left_out: dict[str, str] = {}
-    """Paths of the workspace that were not committed, and why."""
-    commit: str | None = None
-    branch: str | None = None
-    tokens: int = 0
-    """What the task used of the model, in and out, as the gateway counted; 0: offline."""
-    claim: str = ""
-    """The model's last words."""
+def on_the_wire(receipt: Receipt) -> Receipt:
+    """Return the receipt as a task's events carry it: of the output only the end of the last."""
+    commands = [run.model_copy(update={"output": ""}) for run in receipt.commands[-MAX_COMMANDS:]]
+    if commands:
+        commands[-1].output = receipt.commands[-1].output.strip()[-MAX_OUTPUT_CHARS:]
+    cut = {
+        "commands": commands,
+        "files": receipt.files[:MAX_FILES],
+        "left_out": dict(list(receipt.left_out.items())[:MAX_FILES]),
+        "claim": _claim(receipt.claim),
+    }
+    return receipt.model_copy(update=cut)
 
 
 def text_of(receipt: Receipt) -> str:

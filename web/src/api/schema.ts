@@ -1626,6 +1626,21 @@ export interface components {
             last_message_at?: string | null;
         };
         /**
+         * CommandRun
+         * @description A command that ran in the sandbox; no exit code means that it never ended by itself.
+         */
+        CommandRun: {
+            /** Command */
+            command: string;
+            /** Exit Code */
+            exit_code: number | null;
+            /**
+             * Output
+             * @default
+             */
+            output: string;
+        };
+        /**
          * CommitIn
          * @description Changes to commit together, with `message` or a one-line `subject`.
          * @example {
@@ -2463,6 +2478,43 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Receipt
+         * @description What the platform itself says about a task, and, apart from it, what the model says.
+         */
+        Receipt: {
+            /**
+             * Commands
+             * @default []
+             */
+            commands: components["schemas"]["CommandRun"][];
+            /**
+             * Files
+             * @default []
+             */
+            files: string[];
+            /**
+             * Left Out
+             * @default {}
+             */
+            left_out: {
+                [key: string]: string;
+            };
+            /** Commit */
+            commit?: string | null;
+            /** Branch */
+            branch?: string | null;
+            /**
+             * Tokens
+             * @default 0
+             */
+            tokens: number;
+            /**
+             * Claim
+             * @default
+             */
+            claim: string;
+        };
+        /**
          * RedirectOut
          * @description Send the browser to this address.
          */
@@ -2723,6 +2775,7 @@ export interface components {
             branch?: string | null;
             /** Commit */
             commit?: string | null;
+            receipt?: components["schemas"]["Receipt"] | null;
         } & {
             [key: string]: unknown;
         };

@@ -18,6 +18,9 @@ export type Task = Schemas['Task'] & { created_at: string; updated_at: string };
 /** A question as it is sent; `questionIn` reads it. */
 export type WireQuestion = Schemas['Question'];
 export type TaskStatus = NonNullable<Task['status']>;
+/** What the platform itself recorded about a task. */
+export type Receipt = Schemas['Receipt'];
+export type CommandRun = Schemas['CommandRun'];
 export type Quest = Schemas['QuestOut'];
 export type QuestRun = Schemas['QuestRunOut'];
 export type MemoryFile = Schemas['MemoryFileOut'];
@@ -26,6 +29,11 @@ export type MemoryHit = Schemas['HitOut'];
 export type Commit = Schemas['CommitOut'];
 export type Workspace = Schemas['WorkspaceOut'];
 export type Repo = Schemas['RepoOut'];
+export type Branch = Schemas['BranchOut'];
+export type PullRequest = Schemas['PullRequestOut'];
+export type PullRequestState = Schemas['PullRequestStateOut'];
+export type Diff = Schemas['DiffOut'];
+export type FileDiff = Schemas['FileDiffOut'];
 export type GitToken = Schemas['TokenOut'];
 export type Subscription = Schemas['SubscriptionOut'];
 export type Plan = Schemas['PlanOut'];

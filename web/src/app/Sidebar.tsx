@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { Compass, NotebookText, Search, Settings } from 'lucide-react';
+import { Compass, FolderGit2, NotebookText, Search, Settings } from 'lucide-react';
 
 import { Logo } from '@/components/ui/Logo';
 import { paths } from '@/config/paths';
@@ -11,6 +11,7 @@ import { UserMenu } from './UserMenu';
 const PLACES = [
   { to: paths.quests, label: 'Quests', icon: Compass },
   { to: paths.memory, label: 'Memory', icon: NotebookText },
+  { to: paths.code, label: 'Code', icon: FolderGit2 },
   { to: paths.settings, label: 'Settings', icon: Settings },
 ] as const;
 

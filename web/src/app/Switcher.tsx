@@ -25,6 +25,7 @@ export function Switcher({ onClose }: { onClose: () => void }) {
     })),
     { label: 'Quests', go: () => void navigate({ to: paths.quests }) },
     { label: 'Memory', go: () => void navigate({ to: paths.memory }) },
+    { label: 'Code', go: () => void navigate({ to: paths.code }) },
     { label: 'Settings', go: () => void navigate({ to: paths.settings }) },
   ];
   const found = targets.filter(({ label }) => label.toLowerCase().includes(text.toLowerCase().trim()));

@@ -11,9 +11,13 @@ import type { ReactNode } from 'react';
 
 import type { SessionStore } from '@/api/session';
 import { paths } from '@/config/paths';
+import { CodePage } from '@/features/code/CodePage';
+import { PullRequestPage } from '@/features/code/PullRequestPage';
+import { RepoPage } from '@/features/code/RepoPage';
 import { MemoryPage } from '@/features/memory/MemoryPage';
 import { QuestsPage } from '@/features/quests/QuestsPage';
 import { SettingsPage } from '@/features/settings/SettingsPage';
+import { TaskPage } from '@/features/tasks/TaskPage';
 
 import { AppShell } from './AppShell';
 import { LoginScreen, RegisterScreen } from './AuthScreens';
@@ -62,6 +66,45 @@ const channel = createRoute({
 function ChannelRoute(): ReactNode {
   const { name } = channel.useParams();
   return <ChannelScreen name={name} />;
+}
+
+const task = createRoute({
+  getParentRoute: () => members,
+  path: paths.task,
+  component: TaskRoute,
+});
+
+function TaskRoute(): ReactNode {
+  const { id } = task.useParams();
+  return <TaskPage key={id} id={id} />;
+}
+
+const code = createRoute({
+  getParentRoute: () => members,
+  path: paths.code,
+  component: CodePage,
+});
+
+const repo = createRoute({
+  getParentRoute: () => members,
+  path: paths.repo,
+  component: RepoRoute,
+});
+
+function RepoRoute(): ReactNode {
+  const { repoId } = repo.useParams();
+  return <RepoPage key={repoId} repoId={repoId} />;
+}
+
+const pullRequest = createRoute({
+  getParentRoute: () => members,
+  path: paths.pullRequest,
+  component: PullRequestRoute,
+});
+
+function PullRequestRoute(): ReactNode {
+  const { repoId, number } = pullRequest.useParams();
+  return <PullRequestPage repoId={repoId} number={Number(number)} />;
 }
 
 const memory = createRoute({
@@ -129,7 +172,7 @@ const routes = root.addChildren([
   start,
   home,
   guests.addChildren([login, register]),
-  members.addChildren([channel, quests, memory, settings]),
+  members.addChildren([channel, task, quests, memory, code, repo, pullRequest, settings]),
 ]);
 
 export function makeRouter(session: SessionStore, history?: RouterHistory) {

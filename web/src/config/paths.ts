@@ -4,7 +4,11 @@ export const paths = {
   login: '/app/login',
   register: '/app/register',
   channel: '/app/channels/$name',
+  task: '/app/tasks/$id',
   quests: '/app/quests',
+  code: '/app/code',
+  repo: '/app/code/$repoId',
+  pullRequest: '/app/code/$repoId/pull-requests/$number',
   memory: '/app/memory',
   settings: '/app/settings',
 } as const;

@@ -1,13 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 
 import { useApi } from '@/api/ApiContext';
+import { repoQuery } from '@/api/git';
 import { describe } from '@/api/problem';
 import { Button } from '@/components/ui/Button';
 import { CodeBlock } from '@/components/ui/CodeBlock';
 import { Notice } from '@/components/ui/Notice';
 import { Skeleton } from '@/components/ui/Skeleton';
 
-import { repoQuery, useCreateToken } from './api';
+import { useCreateToken } from './api';
 import { Card } from './Card';
 import { TokenView } from './TokenView';
 

@@ -2,7 +2,7 @@ import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query
 
 import { useApi } from '@/api/ApiContext';
 import type { ApiClient } from '@/api/client';
-import type { GitToken, Plan, Repo, Subscription, Usage } from '@/api/types';
+import type { GitToken, Plan, Subscription, Usage } from '@/api/types';
 
 export function plansQuery(api: ApiClient) {
   return queryOptions({
@@ -44,13 +44,6 @@ export function useChangePlan() {
   return useMutation({
     mutationFn: (plan: string) => api.post<Subscription>('/billing/plan', { plan }),
     onSuccess: () => client.invalidateQueries({ queryKey: ['billing'] }),
-  });
-}
-
-export function repoQuery(api: ApiClient, repoId: string) {
-  return queryOptions({
-    queryKey: ['repos', repoId],
-    queryFn: ({ signal }) => api.get<Repo>(`/git/repos/${repoId}`, {}, { signal }),
   });
 }
 

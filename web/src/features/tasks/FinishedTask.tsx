@@ -13,8 +13,8 @@ export function FinishedTask({ task }: { task: Task }) {
   return (
     <article aria-label={task.title} className="rounded-xl px-2 py-2 transition-colors hover:bg-hover">
       <Link
-        to={paths.channel}
-        params={{ name: task.agent }}
+        to={paths.task}
+        params={{ id: task.id }}
         className="line-clamp-2 text-sm leading-snug hover:underline"
       >
         {task.title}

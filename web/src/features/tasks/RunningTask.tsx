@@ -29,7 +29,13 @@ export function RunningTask({ task }: { task: Task }) {
           #{task.agent}
         </Link>
       </div>
-      <p className="line-clamp-2 text-sm leading-snug font-medium">{task.title}</p>
+      <Link
+        to={paths.task}
+        params={{ id: task.id }}
+        className="line-clamp-2 text-sm leading-snug font-medium hover:underline"
+      >
+        {task.title}
+      </Link>
       {task.reason != null && (
         <p className="mt-1 line-clamp-4 text-[13px] text-ink-soft">{task.reason}</p>
       )}

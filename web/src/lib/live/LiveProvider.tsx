@@ -13,11 +13,11 @@ import { LiveStore } from './store';
 import { EventStream, type ConnectionState } from './transport';
 
 /** Queries that an event makes stale, by the first word of its type. */
-const STALE_AFTER: Record<string, string> = {
-  memory: 'memory',
-  quest: 'quests',
-  billing: 'billing',
-  workspace: 'workspaces',
+const STALE_AFTER: Record<string, readonly string[]> = {
+  memory: ['memory', 'repos'],
+  quest: ['quests'],
+  billing: ['billing'],
+  workspace: ['workspaces'],
 };
 
 interface Start {
@@ -70,8 +70,9 @@ export function LiveProvider({ children, loading, failed }: Props) {
     const { grow, store, after } = data;
     const onEvent = (event: WireEvent): void => {
       store.dispatch({ type: 'event', event });
-      const stale = STALE_AFTER[event.type.split('.')[0] ?? ''];
-      if (stale !== undefined) void client.invalidateQueries({ queryKey: [stale] });
+      for (const key of STALE_AFTER[event.type.split('.')[0] ?? ''] ?? []) {
+        void client.invalidateQueries({ queryKey: [key] });
+      }
       if (event.type === 'agent.spawned') {
         fetchChannels(api).then(
           (channels) => store.dispatch({ type: 'channels.loaded', channels }),

@@ -1,0 +1,85 @@
+import { screen, within } from '@testing-library/react';
+import { describe, expect, it } from 'vitest';
+
+import { json, problem, task } from '@/testing/fakeServer';
+import { platform, renderApp } from '@/testing/renderApp';
+
+const page = (items: unknown[]) => () => json({ items, next_cursor: null });
+const SHA = 'b'.repeat(40);
+const DONE = task({
+  status: 'completed',
+  prompt: 'Write `greet.py` and run it.',
+  result: {
+    summary: 'Committed.',
+    repo_id: 'rep_1',
+    branch: 'task/tsk_1',
+    commit: SHA,
+    receipt: {
+      commands: [
+        { command: 'python3 greet.py', exit_code: 0, output: '' },
+        { command: 'make', exit_code: null, output: 'Hello' },
+      ],
+      files: ['agents/coding/greet.py'],
+      left_out: { 'big.bin': 'too large' },
+      commit: SHA,
+      branch: 'task/tsk_1',
+      tokens: 1200,
+      claim: 'All is well.',
+    },
+  },
+});
+const DIFF = {
+  base: 'a'.repeat(40),
+  head: SHA,
+  truncated: false,
+  files: [
+    {
+      path: 'agents/coding/greet.py',
+      old_path: null,
+      status: 'added',
+      additions: 1,
+      deletions: 0,
+      patch: '--- /dev/null\n+++ b/greet.py\n@@ -0,0 +1 @@\n+print("Hello")\n',
+    },
+  ],
+};
+
+describe('a task', () => {
+  it('keeps apart what was recorded and what is claimed, and shows the changes', async () => {
+    const server = platform()
+      .on('GET /tasks', page([DONE]))
+      .on('GET /git/repos/rep_1/commits', page([{ sha: SHA, parents: ['a'.repeat(40)] }]))
+      .on('GET /git/repos/rep_1/diff', ({ url }) => {
+        expect(url.searchParams.get('base')).toBe('a'.repeat(40));
+        return json(DIFF);
+      });
+    const { user } = renderApp('/app/channels/grow');
+    await user.click(await screen.findByRole('link', { name: 'Build it' }));
+    const facts = within(await screen.findByRole('region', { name: 'What the platform recorded' }));
+    expect(facts.getByText('python3 greet.py')).toBeVisible();
+    expect(facts.getByText('exit code 0')).toBeVisible();
+    expect(facts.getByText('did not finish')).toBeVisible();
+    expect(facts.getByText('1,200 tokens')).toBeVisible();
+    expect(facts.queryByText('All is well.')).not.toBeInTheDocument();
+    const claim = within(screen.getByRole('region', { name: 'What the agent says' }));
+    expect(claim.getByText('All is well.')).toBeVisible();
+    const changes = within(screen.getByRole('region', { name: 'Changes' }));
+    expect(await changes.findByText('+print("Hello")')).toBeVisible();
+    expect(changes.queryByText('+++ b/greet.py')).not.toBeInTheDocument();
+    expect(server.asked('GET /tasks/tsk_1')).toEqual([]);
+  });
+
+  it('is fetched when it is an old one', async () => {
+    const old = task({ id: 'tsk_9', title: 'Long ago', status: 'failed', reason: 'No space.' });
+    platform().on('GET /tasks/tsk_9', () => json(old));
+    renderApp('/app/tasks/tsk_9');
+    expect(await screen.findByRole('heading', { name: 'Long ago' })).toBeVisible();
+    expect(screen.getByText('No space.')).toBeVisible();
+  });
+
+  it('says so when there is none', async () => {
+    platform().on('GET /tasks/tsk_9', () => problem(404, 'not_found', 'There is no such thing.'));
+    renderApp('/app/tasks/tsk_9');
+    expect(await screen.findByRole('alert')).toHaveTextContent('There is no such thing.');
+  });
+});
