@@ -29,6 +29,13 @@ from growqr.settings import Settings
 RIVETKIT = Path(__file__).with_name("rivetkit")
 SERVER = Path(__file__).with_name("actors_worker.py")
 AWAKE = int(os.environ.get("GROWQR_BENCH_AWAKE", "1000"))
+# As the engine has it by itself. While it makes a thousand actors on a busy machine it may be
+# silent for the 3 s after which a worker gives its actors up, and too few would be counted.
+PATIENT = {
+    "PEGBOARD__ENVOY_LOST_THRESHOLD": "15000",
+    "PEGBOARD__ENVOY_ELIGIBLE_THRESHOLD": "10000",
+    "PEGBOARD__ENVOY_PING_TIMEOUT": "15000",
+}
 TURNS = 5
 CALLS = 50
 WARM_UP = 10
@@ -86,7 +93,7 @@ async def _run(folder: Path) -> list[Result]:
     results: list[Result] = []
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(
-            Engine(find_engine(Settings()), folder, token="bench")
+            Engine(find_engine(Settings()), folder, token="bench", settings=PATIENT)
         )
         sides = [
             await stack.enter_async_context(_side(engine, "pyrivet", sys.executable, SERVER)),

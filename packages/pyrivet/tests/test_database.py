@@ -1,16 +1,24 @@
 """The actor's database and key-value store, on a real engine."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from pyrivet import ActionError, Actor, ActorHandle, CallInterrupted, DatabaseError, Worker, action
 
 from .conftest import Stage
 from .proxy import Proxy
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
+
+
+@dataclass
+class Item:
+    name: str
+    value: int
 
 
 class Ledger(Actor):
@@ -42,7 +50,7 @@ class Ledger(Actor):
             raise ActionError("database", str(error), {"constraint": error.constraint}) from error
 
     @action
-    async def transfer(self, amounts: dict[str, int], fail: bool = False) -> list[Any]:
+    async def transfer(self, amounts: dict[str, int], fail: bool = False) -> list[Item]:
         """Add up items in a transaction; returns what it saw at the end."""
         async with self.db.transaction() as tx:
             for name, amount in amounts.items():
@@ -53,7 +61,7 @@ class Ledger(Actor):
                 )
             if fail:
                 raise ActionError("stopped")
-            return await tx.query("SELECT name, value FROM item ORDER BY name")
+            return await tx.query_as(Item, "SELECT name, value FROM item ORDER BY name")
 
     @action
     async def results(self) -> None:
@@ -109,6 +117,12 @@ class Ledger(Actor):
         assert not reading.done()
         self.resumed.set()
         return await reading
+
+    @action
+    async def items(self) -> list[Item]:
+        with pytest.raises(ValidationError):
+            await self.db.query_as(Item, "SELECT 'a' AS name, 'b' AS value")
+        return await self.db.query_as(Item, "SELECT name, value FROM item ORDER BY name")
 
     @action
     async def types(self) -> None:
@@ -185,7 +199,7 @@ async def test_transaction_sees_its_own_writes_and_is_all_or_nothing(ledger: Act
     with pytest.raises(ActionError, match="stopped"):
         await ledger.call("transfer", {"a": 5, "c": 5}, True)
     assert await ledger.call("transfer", {"a": 2, "b": -1}) == expected
-    assert (await ledger.call("execute", "SELECT * FROM item", []))["rows"] == expected
+    assert await ledger.call("items") == expected
 
 
 async def test_transaction_answers_and_refuses_as_statements_do(ledger: ActorHandle) -> None:

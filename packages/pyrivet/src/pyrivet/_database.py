@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pyrivet import _protocol as p
 from pyrivet._backoff import Backoff
 from pyrivet._envoy import Envoy, LinkLost
+from pyrivet._rows import rows_as
 from pyrivet._transaction import (
     BEGIN,
     LOST,
@@ -22,6 +23,8 @@ from pyrivet._transaction import (
 )
 from pyrivet._turns import Turns
 from pyrivet.errors import DatabaseError, DatabaseInterrupted
+
+T = TypeVar("T")
 
 MAX_PARAM_BYTES = 131_072
 """The engine's limit on the parameters of one statement, together."""
@@ -94,6 +97,13 @@ class Database:
     async def query(self, sql: str, *params: Any) -> list[dict[str, Any]]:
         """Run one statement and return its rows, as column name to value. Raises DatabaseError."""
         return (await self.execute(sql, *params)).rows
+
+    async def query_as(self, kind: type[T], sql: str, *params: Any) -> list[T]:
+        """Run one statement and return its rows as a pydantic model, dataclass or TypedDict.
+
+        Raises DatabaseError; pydantic's ValidationError for rows of another shape.
+        """
+        return rows_as(kind, await self.query(sql, *params))
 
     async def batch(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[Result]:
         """Run statements as one transaction in one round trip: all of them or none.

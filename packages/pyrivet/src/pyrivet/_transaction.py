@@ -10,13 +10,16 @@ into the statement.
 import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyrivet import _protocol as p
+from pyrivet._rows import rows_as
 from pyrivet.errors import DatabaseError
 
 if TYPE_CHECKING:
     from pyrivet._database import Result
+
+T = TypeVar("T")
 
 _POINT = "pyrivet_transaction"
 _INSIDE = f"RELEASE {_POINT}; SAVEPOINT {_POINT}; "
@@ -62,6 +65,10 @@ class Transaction:
     async def query(self, sql: str, *params: Any) -> list[dict[str, Any]]:
         """Run one statement and return its rows, as `Database.query` does."""
         return (await self.execute(sql, *params)).rows
+
+    async def query_as(self, kind: type[T], sql: str, *params: Any) -> list[T]:
+        """Run one statement and return its rows as objects, as `Database.query_as` does."""
+        return rows_as(kind, await self.query(sql, *params))
 
     def end(self) -> None:
         """Take no more statements; for this package only."""

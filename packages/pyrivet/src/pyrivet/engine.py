@@ -83,6 +83,8 @@ class Engine:
         token: admin token for its management API and for workers. Its gateway and its peer API
             ask for none, so every process on this machine can reach the actors.
         log_file: what it prints; `engine.log` in the data folder when None.
+        settings: more of the engine's settings, or others than this class makes: its environment
+            variables without `RIVET__`, such as `PEGBOARD__ENVOY_LOST_THRESHOLD`.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Engine:
         *,
         token: str | None = None,
         log_file: Path | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.token = token
         self.restarts = 0
@@ -99,6 +102,7 @@ class Engine:
         self._binary = Path(binary)
         self._data_dir = Path(data_dir)
         self._log_file = log_file or self._data_dir / "engine.log"
+        self._settings = dict(settings or {})
         self._ports: _Ports | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -233,6 +237,7 @@ class Engine:
         }
         if self.token is not None:
             settings["AUTH__ADMIN_TOKEN"] = self.token
+        settings |= self._settings
         inherited = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "TZ")}
         return inherited | {f"RIVET__{name}": value for name, value in settings.items()}
 
