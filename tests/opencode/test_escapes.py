@@ -10,21 +10,28 @@ from typing import Any
 
 import pytest
 
-from growqr.opencode import Finished, TurnFailed, WorkspaceFile, upkeep
-from tests.opencode.conftest import BOTH, Running, ask, spec
+from growqr.opencode import (
+    Finished,
+    ToolFinished,
+    ToolStarted,
+    TurnFailed,
+    WorkspaceFile,
+    upkeep,
+)
+from tests.opencode.conftest import BOTH, Running, Runtime, ask, spec
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
 ATTEMPTS = r"""
-import ctypes, glob, http.client, json, os, signal, socket, sys
+import ctypes, http.client, json, os, resource, signal, socket, sys
 
-other_workspace, host_pid, model_socket = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+other_workspace, host_pid, model_socket, engine = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
 libc = ctypes.CDLL(None, use_errno=True)
 
 def attempt(work):
     try:
         return work() or "worked"
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return type(error).__name__
 
 def call(name, *arguments):
@@ -33,6 +40,10 @@ def call(name, *arguments):
 def send_udp():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.sendto(b"x", ("192.0.2.1", 53))
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
 
 def unix(path):
     with socket.socket(socket.AF_UNIX) as s:
@@ -75,7 +86,9 @@ print(json.dumps({
         "other_workspace": attempt(lambda: os.listdir(other_workspace)),
         "other_home_up": attempt(lambda: os.listdir("/home/agent/../../workspaces")),
         "model_socket": attempt(lambda: unix(model_socket)),
-        "engine": attempt(lambda: unix("/var/run/docker.sock")),
+        "engine": attempt(lambda: unix(engine)),
+        "hard_link": attempt(lambda: os.link("/usr/bin/env", "/workspace/env")),
+        "hard_link_ours": attempt(lambda: os.link("/opt/bin/opencode", "/home/agent/opencode")),
         "udp": attempt(send_udp),
         "raw": attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1).close()),
         "packet": attempt(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()),
@@ -88,6 +101,13 @@ print(json.dumps({
         "chroot": attempt(lambda: os.chroot("/tmp")),
         "sysrq": attempt(lambda: open("/proc/sysrq-trigger", "w").write("h")),
         "hostname": call("sethostname", b"x", 1),
+        "oom_shield": attempt(lambda: write("/proc/self/oom_score_adj", "-1000")),
+        "helper": attempt(lambda: write("/sys/kernel/uevent_helper", "/workspace/x")),
+        "faster": attempt(lambda: os.nice(-5)),
+        "realtime": attempt(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))),
+        "raise_limit": attempt(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (9999, 9999))),
+        "read_memory": call("process_vm_readv", os.getppid(), None, 0, None, 0, 0),
+        "fd_of_other": call("syscall", 438, 1, 0, 0),
         "kernel_log": attempt(lambda: open("/dev/kmsg").close()),
         "cgroup": attempt(lambda: open("/sys/fs/cgroup/memory/cgroup.procs", "w").close()),
         "signal": attempt(lambda: os.kill(host_pid, signal.SIGKILL)),
@@ -108,7 +128,7 @@ print(json.dumps({
 
 
 @BOTH
-async def test_every_attempt_is_stopped(running: Running) -> None:
+async def test_every_attempt_is_stopped(running: Running, runtime: Runtime) -> None:
     async with running() as workspaces:
         other = await workspaces.get(spec("other"))
         await other.write_files([WorkspaceFile("secret", b"s")])
@@ -121,13 +141,14 @@ async def test_every_attempt_is_stopped(running: Running) -> None:
             " printf '#!/bin/sh\\ntouch /workspace/ran\\n' > .git/hooks/pre-commit &&"
             f" chmod +x .git/hooks/pre-commit && ln -s {other.path}/secret linked && ln -s / root"
         )
-        run = f"python3 attempts.py {other.path} {os.getpid()} {door} > out.json"
+        engine = runtime.get("engine") or "/var/run/docker.sock"
+        run = f"python3 attempts.py {other.path} {os.getpid()} {door} {engine} > out.json"
         last = (await ask(workspace, f"run: {traps}\nrun: {run}"))[-1]
         assert isinstance(last, Finished), last
         files = {file.path: file.content for file in await workspace.files()}
     found: dict[str, Any] = json.loads(files["out.json"])
     assert {name for name, result in found["refused"].items() if result == "worked"} == set()
-    assert len(found["refused"]) == 19
+    assert len(found["refused"]) == 28
     assert found["gateway"] == [403, 403, 403]
     assert [int(mask, 16) for mask in found["capabilities"]] == [0, 0, 0, 0]
     assert (found["new_privileges"], found["seccomp"]) == ("1", "2")
@@ -141,11 +162,66 @@ async def test_every_attempt_is_stopped(running: Running) -> None:
     assert set(files) == {"attempts.py", "out.json"}  # no link, no repository, nothing ran
 
 
+OWN_API = r"""
+import base64, json, os, urllib.request
+password = os.environ["OPENCODE_SERVER_PASSWORD"]
+key = base64.b64encode(f"opencode:{password}".encode()).decode()
+
+def call(path, body):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:4096{path}",
+        json.dumps(body).encode(),
+        {"authorization": f"Basic {key}", "content-type": "application/json"},
+    )
+    return json.load(urllib.request.urlopen(request, timeout=20))
+
+everything = [{"permission": "*", "pattern": "*", "action": "allow"}]
+session = call("/session", {"title": "mine", "permission": everything})["id"]
+command = "echo x > /workspace/a; id > /tmp/id"
+call(f"/session/{session}/shell", {"agent": "build", "command": command})
+print("asked itself", os.path.exists("/tmp/id"), os.path.exists("/workspace/a"))
+"""
+
+
 @BOTH
-async def test_a_filled_disk_stops_the_workspace_and_is_cleared(
-    running: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upkeep, "SECONDS", 0.2)
+async def test_an_agent_that_grants_itself_everything_gains_nothing(running: Running) -> None:
+    """It holds its server's password, so OpenCode's rules bind nobody; the mounts do."""
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec(read_only=True))
+        await workspace.write_files([WorkspaceFile("own.py", OWN_API.encode())])
+        progress = await ask(workspace, "run: python3 /workspace/own.py")
+        ran = next(item for item in progress if isinstance(item, ToolFinished))
+        assert "asked itself True False" in ran.output
+        assert [file.path for file in await workspace.files()] == ["own.py"]
+
+
+@BOTH
+async def test_the_platform_answers_while_a_sandbox_runs_wild(running: Running) -> None:
+    bombs = (
+        "bomb() { bomb | bomb & }; (bomb) 2> /dev/null;"
+        " (while :; do head -c 200M /dev/zero | tail; done) > /dev/null 2>&1 & sleep 600"
+    )
+    async with running(memory_bytes=900 << 20, max_processes=160) as workspaces:
+        wild, calm = await workspaces.get(spec("wild")), await workspaces.get(spec("calm"))
+        wild_session = await wild.create_session("Test")
+        calm_session = await calm.create_session("Test")
+        turn = wild.prompt(wild_session, f"run: {bombs}")
+        assert isinstance(await anext(turn), ToolStarted)
+        assert isinstance((await ask(calm, "run: echo calm", calm_session))[-1], Finished)
+        await wild.stop("it ran wild")
+        last = [item async for item in turn][-1]
+        assert isinstance(last, TurnFailed)
+        # nothing of it is left: it starts again, and the other one never noticed
+        again = await ask(wild, "run: echo again", wild_session)
+        assert ToolFinished("bash", "echo again", "again\n", 0) in again
+        # all its processes at once are its own sandbox only
+        last = (await ask(wild, "run: kill -9 -1", wild_session))[-1]
+        assert isinstance(last, TurnFailed)
+        assert isinstance((await ask(calm, "run: echo calm", calm_session))[-1], Finished)
+
+
+@BOTH
+async def test_a_filled_disk_stops_the_workspace_and_is_cleared(running: Running) -> None:
     async with running(disk_bytes=256 << 20) as workspaces:
         workspace = await workspaces.get(spec())
         session_id = await workspace.create_session("Test")
@@ -163,10 +239,11 @@ async def test_a_filled_disk_stops_the_workspace_and_is_cleared(
         assert len(paths) <= 2  # of the last one perhaps a beginning, small enough to commit
 
 
+@BOTH
 async def test_an_idle_server_that_holds_much_memory_is_recycled(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "SECONDS", 0.2)
+    monkeypatch.setattr(upkeep, "MEMORY_EVERY", 1)
     async with running(recycle_bytes=1 << 20) as workspaces:
         workspace = await workspaces.get(spec())
         async with workspace.watch() as events:

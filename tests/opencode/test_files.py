@@ -1,11 +1,14 @@
+import ctypes
 import os
 import socket
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from growqr.opencode.files import FileLimits, delete_files, read_files, write_files
-from growqr.opencode.types import TooManyFiles, UnsafePath, WorkspaceFile
+from growqr.opencode.types import TooManyFiles, UnsafePath, WorkspaceFailed, WorkspaceFile
 
 LIMITS = FileLimits(max_file_bytes=1000, max_files=5)
 
@@ -113,6 +116,42 @@ def test_writing_crosses_no_link(root: Path) -> None:
     write_files(root, replaced, LIMITS, owner=None)
     assert secret.read_text() == "host"
     assert not (root / "soft").is_symlink()
+
+
+def test_a_link_that_comes_and_goes_is_never_followed(root: Path) -> None:
+    """What runs inside swaps a folder with a link while the platform reads and writes."""
+    outside = root.parent / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("host")
+    (root / "d").mkdir()
+    (root.parent / "link").symlink_to(outside)
+    both = [os.fsencode(path) for path in (root / "d", root.parent / "link")]
+    exchange = ctypes.CDLL(None).renameat2
+    done = threading.Event()
+
+    def swap() -> None:
+        while not done.is_set():
+            exchange(-100, both[0], -100, both[1], 2)  # AT_FDCWD, RENAME_EXCHANGE
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    results: set[str] = set()
+    try:
+        while len(results) < 2:  # both came: the folder and the link
+            try:
+                write_files(root, [WorkspaceFile("d/secret", b"inside")], LIMITS, owner=None)
+                results.add("written")
+            except (UnsafePath, WorkspaceFailed):
+                results.add("refused")
+            with suppress(OSError):
+                delete_files(root, ["d/secret"])
+            for file in read_files(root, LIMITS).files:
+                assert file.content == b"inside"
+    finally:
+        done.set()
+        swapping.join()
+    assert [entry.name for entry in outside.iterdir()] == ["secret"]
+    assert (outside / "secret").read_text() == "host"
 
 
 def test_a_file_does_not_replace_a_folder(root: Path) -> None:

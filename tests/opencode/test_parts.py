@@ -4,15 +4,18 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from growqr.errors import InvalidInput
+from growqr.opencode import upkeep
 from growqr.opencode.cgroups import Cgroups, make_cgroups
 from growqr.opencode.logs import WorkspaceLog
 from growqr.opencode.places import Place, Places
 from growqr.opencode.seccomp import seccomp_filter
 from growqr.opencode.types import Missed, StatusChanged, WorkspaceSpec, WorkspaceStatus
+from growqr.opencode.upkeep import DiskWatch
 from growqr.opencode.watching import Watchers
 from tests.opencode.conftest import spec
 
@@ -132,6 +135,39 @@ class TestCgroups:
         assert (tmp_path / "cpu/growqr_w/cpu.cfs_quota_us").read_text() == "150000"
         assert list(made.missing) == []
         await made.remove()
+
+
+class TestDiskWatch:
+    def test_what_is_over_the_limit_is_seen_at_the_first_look(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"x" * 8192)
+        assert DiskWatch([tmp_path], 4096).over()
+        assert not DiskWatch([tmp_path], 1 << 20).over()
+        assert not DiskWatch([tmp_path], 0).over()
+
+    def test_a_count_waits_until_the_disk_has_lost_half_of_what_is_left(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        free, used, counts = [10 << 30], 1 << 30, 0
+
+        def statvfs(_: object) -> SimpleNamespace:
+            return SimpleNamespace(f_bavail=free[0], f_frsize=1)
+
+        def count(_: object) -> int:
+            nonlocal counts
+            counts += 1
+            return used
+
+        monkeypatch.setattr(os, "statvfs", statvfs)
+        monkeypatch.setattr(upkeep, "used_bytes", count)
+        watch = DiskWatch([tmp_path], 3 << 30)
+        assert [watch.over() for _ in range(20)] == [False] * 20
+        assert counts == 1
+        free[0] -= 1 << 30
+        assert not watch.over()  # it was somebody else
+        used = (3 << 30) + 1
+        free[0] -= 1 << 30
+        assert watch.over()
+        assert counts == 3
 
 
 def test_logs_are_bounded_and_clean(tmp_path: Path) -> None:

@@ -343,6 +343,7 @@ async def test_an_unknown_session_is_refused(running: Running) -> None:
         assert state_of(workspace) == "idle"
 
 
+@BOTH
 async def test_a_workspaces_own_configuration_counts_for_nothing(running: Running) -> None:
     config = b'{"permission":{"webfetch":"allow"},"agent":{"build":{"permission":{"*":"deny"}}}}'
     async with running() as workspaces:

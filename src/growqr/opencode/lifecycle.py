@@ -174,12 +174,14 @@ class Lifecycle:
         """Stop the server when the workspace is full, or when it holds much memory idly."""
         settings = self._settings.sandbox
         disk = upkeep.DiskWatch(self._place.writable, settings.disk_bytes)
+        looks = 0
         while not await server.ended_within(upkeep.SECONDS):
+            looks += 1
             if await asyncio.to_thread(disk.over):
                 full = f"the workspace holds more than {settings.disk_bytes >> 20} MiB"
                 self._own(self._stop(full, only_idle=False))
                 return
-            if self._users or not settings.recycle_bytes:
+            if self._users or not settings.recycle_bytes or looks % upkeep.MEMORY_EVERY:
                 continue
             held = await server.memory_bytes()
             if held is not None and held > settings.recycle_bytes:

@@ -5,21 +5,27 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-SECONDS = 2.0
-"""Between two looks."""
-_WALK_EVERY = 15
+SECONDS = 0.25
+"""Between two looks; what a sandbox writes meanwhile can exceed its limit."""
+MEMORY_EVERY = 8
+"""Looks between two at the memory."""
+_COUNT_EVERY = 120
 """Looks between two counts, when the disk's free space does not call for one earlier."""
-_STEP_BYTES = 32 << 20
+_STEP_BYTES = 16 << 20
 _SESSIONS = ".local/share/opencode"
 
 
 class DiskWatch:
-    """Counts what a workspace holds; a count is dear, so it waits for the disk to fill."""
+    """Counts what a workspace holds; a count is dear, so it waits for the disk to fill.
+
+    Nobody can come over the limit before the disk has lost what is left until there.
+    """
 
     def __init__(self, folders: list[Path], limit: int) -> None:
         self._folders = folders
         self._limit = limit
-        self._free = 0
+        self._counted_at = 0
+        self._left = 0
         self._looks = 0
 
     def over(self) -> bool:
@@ -29,10 +35,11 @@ class DiskWatch:
         disk = os.statvfs(self._folders[0])
         free = disk.f_bavail * disk.f_frsize
         self._looks -= 1
-        if self._looks > 0 and self._free - free < _STEP_BYTES:
+        if self._looks > 0 and self._counted_at - free < max(self._left // 2, _STEP_BYTES):
             return False
-        self._free, self._looks = free, _WALK_EVERY
-        return used_bytes(self._folders) > self._limit
+        self._counted_at, self._looks = free, _COUNT_EVERY
+        self._left = self._limit - used_bytes(self._folders)
+        return self._left < 0
 
 
 def used_bytes(folders: list[Path]) -> int:
