@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import structlog
 from pydantic_ai import Agent
 from pyrivet import ActionError, RivetError, action
 
@@ -24,7 +25,7 @@ from growqr.agents.tools import toolset
 from growqr.agents.turn_memory import TurnMemory
 from growqr.agents.turns import HISTORY_MESSAGES, Turn, build_agent, history_of, run_turn
 from growqr.agents.welcome import welcome
-from growqr.errors import Unavailable
+from growqr.errors import GrowError, Unavailable
 from growqr.events import ChannelMessage, Event, Task, TaskStatus, now
 from growqr.git.forge import Author
 from growqr.ids import derived_id
@@ -32,6 +33,7 @@ from growqr.models.provider import is_offline
 
 SCHEMA = channels.SCHEMA + journal.SCHEMA + projection.SCHEMA + records.SCHEMA
 
+log = structlog.get_logger(__name__)
 
 # Building one takes 14 ms and 55 kB, and it holds no state: all of a worker's actors share it.
 _agents: WeakKeyDictionary[AgentServices, Agent[Turn, str]] = WeakKeyDictionary()
@@ -196,6 +198,16 @@ class GrowAgent(AgentActor):
             raise
         except RivetError as error:
             raise Unavailable(f"The {name} agent does not answer now.") from error
+
+    def start_coding(self) -> None:
+        """Start the coding agent's server: a task for it is on its way."""
+        self.spawn(self._start_coding(), name="start coding")
+
+    async def _start_coding(self) -> None:
+        try:
+            await self.ask("coding", "workspace_start")
+        except (ActionError, GrowError) as error:
+            log.info("coding.not_started_early", actor_id=self.spec.actor_id, error=str(error))
 
     # Actions
 

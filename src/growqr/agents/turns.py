@@ -42,6 +42,7 @@ from pydantic_ai.usage import UsageLimits
 from pyrivet import ActionError
 
 from growqr.agents import journal
+from growqr.agents.early_start import EarlyStart
 from growqr.agents.eventlog import Change
 from growqr.errors import GrowError, Unavailable
 from growqr.events import ChannelMessage
@@ -204,8 +205,10 @@ async def _drive(run: AgentRun[Turn, str], turn: Turn, known: int) -> None:
     while not Agent.is_end_node(node):
         if Agent.is_model_request_node(node):
             deltas = _Deltas(turn)
+            early = EarlyStart(turn.grow.start_coding)
             async with node.stream(run.ctx) as events:
                 async for event in events:
+                    early.see(event)
                     if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
                         await deltas.add(event.part.content)
                     elif isinstance(event, PartDeltaEvent) and isinstance(
