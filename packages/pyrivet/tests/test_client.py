@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from pyrivet import (
     ActorHandle,
     ActorNotFound,
     ActorOptions,
+    CallInterrupted,
     Client,
     DeadlineExceeded,
     Engine,
@@ -91,7 +92,18 @@ class Log(Actor):
     async def take(self, entry: Entry) -> int:
         return await self.add(entry)
 
+    @action(concurrent=True)
+    async def go_on(self) -> None:
+        self.endless.set()
+
+    async def _lines(self) -> AsyncIterator[str]:
+        yield "first\n"
+        await self.endless.wait()
+        yield "second\n"
+
     async def on_request(self, request: Request) -> Response:
+        if request.path == "/lines":
+            return Response(self._lines())
         text = f"{request.method} {request.path} {request.query} {(await request.body()).decode()}"
         return Response(text, 503 if request.path == "/busy" else 201, {"x-kind": "raw"})
 
@@ -174,6 +186,30 @@ async def test_plain_http_gives_the_actors_own_answer(log: ActorHandle, key: lis
     assert (await log.fetch("busy")).status_code == 503
     with pytest.raises(ActorNotFound):
         await log.client.get("log", [*key, "nobody"]).fetch("/")
+
+
+async def test_answer_is_read_while_it_comes(log: ActorHandle) -> None:
+    async with log.stream("lines") as response:
+        lines = response.aiter_lines()
+        assert await anext(lines) == "first"
+        await log.call("go_on")
+        assert [line async for line in lines] == ["second"]
+
+
+async def test_answer_that_breaks_off_says_so(
+    stage: Stage, log: ActorHandle, key: list[str]
+) -> None:
+    async with Proxy(stage.endpoint).serve() as proxy:
+        stage.endpoint = proxy.endpoint
+        through = (await stage.client()).get_or_create("log", key)
+        with pytest.raises(CallInterrupted):
+            await read_and_cut(through, proxy)
+
+
+async def read_and_cut(log: ActorHandle, proxy: Proxy) -> None:
+    async with log.stream("lines") as response:
+        async for _ in response.aiter_lines():
+            proxy.cut()
 
 
 WAYS: dict[str, Callable[[ActorHandle], Awaitable[Any]]] = {
