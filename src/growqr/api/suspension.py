@@ -72,15 +72,18 @@ class Suspensions:
             before = "suspended" if entitlement.entitled else "running"
             async with self._db.session() as session:
                 rows = [row for row in await list_actors(session, user_id) if row.status == before]
-            await self._tell(user_id, grow, entitlement, changing=bool(rows))
+            # The registry changes last: what is interrupted before that is done again.
             await self._set_all(rows, entitlement.entitled)
+            await self._tell(user_id, grow, entitlement, changing=bool(rows))
+            after = "running" if entitlement.entitled else "suspended"
+            async with self._db.session() as session:
+                for row in rows:
+                    await set_actor_status(session, row.id, after)
 
     async def _set_all(self, rows: list[ActorRow], running: bool) -> None:
         # The Grow Agent goes last and comes first: it hears of what the others pause.
         for row in rows if running else reversed(rows):
             await self._agents.set_running(row, running)
-            async with self._db.session() as session:
-                await set_actor_status(session, row.id, "running" if running else "suspended")
 
     async def _tell(
         self, user_id: str, grow: ActorRow, entitlement: Entitlement, *, changing: bool
