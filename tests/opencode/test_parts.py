@@ -9,14 +9,22 @@ from types import SimpleNamespace
 import pytest
 
 from growqr.errors import InvalidInput
-from growqr.opencode import upkeep
+from growqr.models.gateway import ModelGateway
+from growqr.opencode import Workspaces, upkeep
 from growqr.opencode.cgroups import Cgroups, make_cgroups
 from growqr.opencode.logs import WorkspaceLog
 from growqr.opencode.places import Place, Places
 from growqr.opencode.seccomp import seccomp_filter
-from growqr.opencode.types import Missed, StatusChanged, WorkspaceSpec, WorkspaceStatus
+from growqr.opencode.types import (
+    Missed,
+    StatusChanged,
+    WorkspaceFile,
+    WorkspaceSpec,
+    WorkspaceStatus,
+)
 from growqr.opencode.upkeep import DiskWatch
 from growqr.opencode.watching import Watchers
+from growqr.settings import Settings
 from tests.opencode.conftest import spec
 
 pytestmark = pytest.mark.anyio
@@ -198,3 +206,25 @@ def test_the_system_call_filter_is_a_bpf_program() -> None:
     program = seccomp_filter()
     assert len(program) > 50 * 8
     assert len(program) % 8 == 0
+
+
+async def test_a_removed_workspace_leaves_nothing_and_begins_empty(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/kept").touch()
+    workspaces = Workspaces(settings, ModelGateway(settings.model))
+    one = WorkspaceSpec("wsp_1", "usr_1", "act_1")
+    first = await workspaces.get(one)
+    await first.write_files([WorkspaceFile("a.txt", b"a")])
+    (first.path / "link").symlink_to(tmp_path / "outside")
+    (log := tmp_path / "data/logs/workspaces/wsp_1.log").parent.mkdir(parents=True, exist_ok=True)
+    log.touch()
+    await workspaces.remove(one)
+    assert not log.exists()
+    assert list((tmp_path / "data/workspaces/usr_1").iterdir()) == []
+    assert (tmp_path / "outside/kept").exists()
+    await workspaces.remove(one)
+    again = await workspaces.get(one)
+    assert again is not first
+    assert await again.files() == []
+    await workspaces.aclose()

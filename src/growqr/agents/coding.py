@@ -69,6 +69,13 @@ class CodingAgent(SubAgent):
         if not self.running:
             await (await self._workspace()).stop("the agent was stopped")
 
+    async def on_destroy(self) -> None:
+        spec = self.spec
+        if spec.workspace_id is not None:
+            await self.services.workspaces.remove(
+                WorkspaceSpec(spec.workspace_id, spec.user_id, spec.actor_id)
+            )
+
     # Actions
 
     @action(concurrent=True)

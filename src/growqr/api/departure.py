@@ -2,12 +2,14 @@
 
 import asyncio
 import shutil
+from contextlib import suppress
 
 from sqlalchemy import delete, select
 
 from growqr.api.services import Services
 from growqr.db.registry import list_actors
 from growqr.db.tables import Repo, User
+from growqr.errors import GrowError
 from growqr.git.repos import ref_of
 
 
@@ -20,6 +22,9 @@ async def remove_user(services: Services, user_id: str) -> None:
     async with services.db.session() as session:
         rows = await list_actors(session, user_id)
         repos = (await session.scalars(select(Repo).filter_by(owner_id=user_id))).all()
+    for row in rows:  # the Grow Agent first, so that it gives the others nothing new to do
+        with suppress(GrowError):  # what an interrupted call left may be past running
+            await services.agents.set_running(row, False)
     for row in reversed(rows):
         await services.agents.remove(row)
     if services.billing is not None:

@@ -16,6 +16,18 @@ _FILE_BYTES = 1024 * 1024
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 
 
+def log_file(data_dir: Path, workspace_id: str) -> Path:
+    """Return where a workspace's log is; a second file beside it holds what came before."""
+    return data_dir / "logs" / "workspaces" / f"{workspace_id}.log"
+
+
+def delete_log(data_dir: Path, workspace_id: str) -> None:
+    """Delete both files."""
+    file = log_file(data_dir, workspace_id)
+    for path in (file, file.with_name(f"{file.name}.1")):
+        path.unlink(missing_ok=True)
+
+
 class WorkspaceLog:
     """Lines of one workspace; nothing that goes in may hold a secret."""
 

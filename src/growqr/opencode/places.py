@@ -7,6 +7,7 @@ runs. A uid stays with its workspace, so no other workspace ever owns its files.
 
 import json
 import os
+import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,10 @@ class Places:
 
     def forget(self, place: Place) -> None:
         (place.root / "run.json").unlink(missing_ok=True)
+
+    def remove(self, spec: WorkspaceSpec) -> None:
+        """Delete the folders; no link in them is followed."""
+        shutil.rmtree(self._root / spec.user_id / spec.actor_id, ignore_errors=True)
 
     def end_orphans(self) -> int:
         """End the servers that a dead worker left; returns how many ran."""

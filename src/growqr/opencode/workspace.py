@@ -10,7 +10,7 @@ from growqr.opencode import files as workspace_files
 from growqr.opencode.client import OpenCodeClient
 from growqr.opencode.lifecycle import Lifecycle
 from growqr.opencode.line import Line
-from growqr.opencode.logs import WorkspaceLog
+from growqr.opencode.logs import WorkspaceLog, log_file
 from growqr.opencode.places import Place, Places
 from growqr.opencode.prompting import Conversation
 from growqr.opencode.rules import Rules
@@ -58,7 +58,7 @@ class Workspace:
             settings.git.max_file_bytes, settings.git.max_files_per_commit
         )
         self._sandbox_settings = settings.sandbox
-        self._log = WorkspaceLog(settings.data_dir / "logs" / "workspaces" / f"{spec.id}.log")
+        self._log = WorkspaceLog(log_file(settings.data_dir, spec.id))
         self._watchers = Watchers()
         self._life = Lifecycle(
             spec,

@@ -5,6 +5,7 @@ import asyncio
 from growqr.opencode.bubblewrap import BubblewrapSandbox
 from growqr.opencode.container import ContainerSandbox
 from growqr.opencode.line import Line
+from growqr.opencode.logs import delete_log
 from growqr.opencode.places import Places
 from growqr.opencode.sandbox import Gateway, Sandbox
 from growqr.opencode.types import SandboxUnavailable, WorkspaceSpec
@@ -55,6 +56,15 @@ class Workspaces:
                 )
             await found.adopt(spec.rules)
             return found
+
+    async def remove(self, spec: WorkspaceSpec) -> None:
+        """Stop the server and delete the workspace with all that it holds; safe to repeat."""
+        async with self._opening:
+            found = self._workspaces.pop(spec.id, None)
+            if found is not None:
+                await found.aclose()
+            await asyncio.to_thread(self._places.remove, spec)
+            delete_log(self._settings.data_dir, spec.id)
 
     async def aclose(self) -> None:
         """Stop every server and wait until all are gone."""
