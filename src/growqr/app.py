@@ -28,6 +28,7 @@ from growqr.agents.services import AgentServices
 from growqr.api.agents_gateway import AgentGateway
 from growqr.api.app_factory import create_api
 from growqr.api.events import EventHub
+from growqr.api.exports import Exports
 from growqr.api.provisioning import provision
 from growqr.api.services import Billing, Services
 from growqr.billing.entitlement import Entitlements
@@ -177,6 +178,8 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     async def make_agents(user_id: str) -> object:
         return await provision(services, user_id)
 
+    exports = Exports(data / "exports", db, forge, gateway_to_agents)
+    stack.push_async_callback(_cancel, asyncio.create_task(exports.run()))
     services = Services(
         settings=settings,
         db=db,
@@ -190,6 +193,7 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
         memory=memory,
         repos=repos,
         git_tokens=git_tokens,
+        exports=exports,
         agents=gateway_to_agents,
         events=events,
         engine_endpoint=endpoint,

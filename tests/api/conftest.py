@@ -15,6 +15,7 @@ from growqr.agents.memory import Memory
 from growqr.api.agents_gateway import AgentGateway
 from growqr.api.app_factory import create_api
 from growqr.api.events import EventHub
+from growqr.api.exports import Exports
 from growqr.api.services import Services
 from growqr.billing.entitlement import Entitlements
 from growqr.db.engine import Database
@@ -70,6 +71,7 @@ async def services(
         memory=Memory(forge, commits),
         repos=RepoService(db, forge, commits, settings),
         git_tokens=GitTokens(db),
+        exports=Exports(settings.data_dir / "exports", db, forge, agents),
         agents=agents,
         events=hub,
         engine_endpoint="http://127.0.0.1:9",

@@ -23,6 +23,7 @@ PUBLIC = {
     "get_metrics",
     "get_config",
     "get_key_set",
+    "get_export",
 }
 SHARED_PARAMETERS = {"key"}
 """Path parameters that name what belongs to nobody."""
@@ -32,8 +33,9 @@ FINE_PRINT = {
     "get_pull_request",
     "close_pull_request",
     "merge_pull_request",
+    "get_export",
 }
-"""Here the owner too gets 404: these name something inside a repository that is not there."""
+"""Here the owner too gets 404: these name something that is not there."""
 JSON = {"accept": "application/json"}
 
 DOCUMENT = api_document()
@@ -108,6 +110,7 @@ async def belongings(person: Person, engine: FakeClient) -> dict[str, str]:
         "token_id": "none",
         "key_id": "none",
         "number": "1",
+        "name": "none",
         "key": "weekly-review",
     }
 

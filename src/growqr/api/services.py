@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from growqr.agents.memory import Memory
 from growqr.api.agents_gateway import AgentGateway
 from growqr.api.events import EventHub
+from growqr.api.exports import Exports
 from growqr.billing.entitlement import Entitlements
 from growqr.db.engine import Database
 from growqr.git.commits import CommitService
@@ -47,6 +48,7 @@ class Services:
     memory: Memory
     repos: RepoService
     git_tokens: GitTokens
+    exports: Exports
     agents: AgentGateway
     events: EventHub
     engine_endpoint: str

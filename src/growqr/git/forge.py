@@ -13,6 +13,7 @@ Errors (all of them leaves of `growqr.errors`):
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, Protocol
 
 from growqr.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
@@ -260,6 +261,9 @@ class Forge(Protocol):
 
     async def delete(self, repo: RepoRef) -> None:
         """Remove the repository for good; does nothing if it is gone."""
+
+    async def copy(self, repo: RepoRef) -> Path:
+        """A bare repository on this disk with every branch and rescue ref as they are now."""
 
     async def head(self, repo: RepoRef, branch: str = "main") -> str | None:
         """The SHA that `branch` points at; None: no such branch."""

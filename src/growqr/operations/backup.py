@@ -3,7 +3,6 @@
 import asyncio
 import io
 import os
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,8 @@ from sqlalchemy import select
 from growqr import __version__
 from growqr.db.tables import ActorRow, Repo
 from growqr.errors import Conflict, InvalidInput, Unavailable
-from growqr.git.forge import RepoRef
+from growqr.git.bundles import write_bundle
+from growqr.git.forge import ForgeBroken, RepoRef
 from growqr.operations.archive import (
     MANIFEST,
     AccountRow,
@@ -109,7 +109,7 @@ def _write(manifest: Manifest, copies: Mapping[str, Path], file: Path) -> None:
                     _add_bytes(tar, MANIFEST, manifest.model_dump_json(indent=1).encode())
                     for repo in manifest.repos:
                         bundle = Path(aside) / "bundle"
-                        make_bundle(copies[repo.id], bundle)
+                        write_bundle(copies[repo.id], bundle)
                         tar.add(bundle, bundle_name(repo.id), filter=_plain)
                         bundle.unlink()
                 raw.flush()
@@ -122,17 +122,8 @@ def _write(manifest: Manifest, copies: Mapping[str, Path], file: Path) -> None:
         raise CannotWrite(f"`{file}` can't be written: {error.strerror}") from error
     except OSError as error:
         raise BackupFailed(f"The backup can't be written: {error.strerror}") from error
-
-
-def make_bundle(repository: Path, bundle: Path) -> None:
-    """Write all refs of a bare repository, with all they reach, to one file. Blocks.
-
-    Raises BackupFailed.
-    """
-    command = ["git", "bundle", "create", "--quiet", str(bundle), "--all"]
-    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BackupFailed(f"Git can't copy {repository.name}: {done.stderr.strip()[:500]}")
+    except ForgeBroken as error:
+        raise BackupFailed(error.detail) from error
 
 
 def _add_bytes(tar: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -124,6 +124,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export Account
+         * @description Write everything of the user to a file: repositories, messages, tasks, account.
+         *
+         *     The address works for a week, also when the account is gone by then.
+         */
+        post: operations["export_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/exports/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Export
+         * @description The file of an export.
+         */
+        get: operations["get_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/delete": {
         parameters: {
             query?: never;
@@ -135,9 +177,10 @@ export interface paths {
         put?: never;
         /**
          * Delete Account
-         * @description Erase the account and everything of it, repositories too: clone them first.
+         * @description Erase the account and everything of it; with `export`, first write it all to a file.
          *
-         *     With local accounts the password is asked for; with Clerk, delete the account there.
+         *     Nothing is erased when the file can't be written. With local accounts the password is asked
+         *     for; with Clerk, export first, then delete the account there.
          */
         post: operations["delete_account"];
         delete?: never;
@@ -1761,11 +1804,18 @@ export interface components {
         };
         /**
          * DeleteIn
-         * @description The password, so that a lost token is not enough.
+         * @description The password, so that a lost token is not enough, and what becomes of the repositories.
          */
         DeleteIn: {
             /** Password */
             password: string;
+            /**
+             * Repositories
+             * @description `export`: first write everything to a file to take along.
+             * @default erase
+             * @enum {string}
+             */
+            repositories: "erase" | "export";
         };
         /**
          * DeployKeyIn
@@ -1877,6 +1927,31 @@ export interface components {
             after: number;
         };
         /**
+         * ExportIn
+         * @description With local accounts the password, so that a lost token is not enough.
+         */
+        ExportIn: {
+            /** Password */
+            password?: string | null;
+        };
+        /**
+         * ExportOut
+         * @description A zip file; whoever knows the address can fetch it until then.
+         */
+        ExportOut: {
+            /** Url */
+            url: string;
+            /** Bytes */
+            bytes: number;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+        };
+        /**
          * FileDiffOut
          * @description What happened to a file; `patch` is None when it is binary or too long to show.
          */
@@ -1896,6 +1971,13 @@ export interface components {
             deletions: number;
             /** Patch */
             patch: string | null;
+        };
+        /**
+         * GoodbyeOut
+         * @description The account is gone; this is left for a week.
+         */
+        GoodbyeOut: {
+            export: components["schemas"]["ExportOut"];
         };
         /**
          * HealthOut
@@ -3529,6 +3611,167 @@ export interface operations {
             };
         };
     };
+    export_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOut"];
+                };
+            };
+            /** @description The request can't be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The current state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too often, or too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part does not answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request can't be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part does not answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     delete_account: {
         parameters: {
             query?: never;
@@ -3542,6 +3785,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description With `repositories: export`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoodbyeOut"];
+                };
+            };
             /** @description Successful Response */
             204: {
                 headers: {

@@ -1,13 +1,15 @@
 """Local identity: register, log in, stay logged in."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from growqr.api.departure import remove_user
-from growqr.api.deps import CurrentUser, ServicesDep
+from growqr.api.deps import CurrentUser, Id, ServicesDep
+from growqr.api.exports import Export
 from growqr.api.services import Services
 from growqr.errors import NotFound
 from growqr.identity.accounts import Login
@@ -102,9 +104,42 @@ class PasswordIn(BaseModel):
 
 
 class DeleteIn(BaseModel):
-    """The password, so that a lost token is not enough."""
+    """The password, so that a lost token is not enough, and what becomes of the repositories."""
 
     password: Annotated[str, Field(min_length=1, max_length=256)]
+    repositories: Literal["erase", "export"] = Field(
+        "erase", description="`export`: first write everything to a file to take along."
+    )
+
+
+class ExportIn(BaseModel):
+    """With local accounts the password, so that a lost token is not enough."""
+
+    password: Annotated[str | None, Field(min_length=1, max_length=256)] = None
+
+
+class ExportOut(BaseModel):
+    """A zip file; whoever knows the address can fetch it until then."""
+
+    url: str
+    bytes: int
+    sha256: str
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, made: Export, base_url: str) -> "ExportOut":
+        return cls(
+            url=f"{base_url}/auth/exports/{made.name}",
+            bytes=made.size,
+            sha256=made.sha256,
+            expires_at=made.expires_at,
+        )
+
+
+class GoodbyeOut(BaseModel):
+    """The account is gone; this is left for a week."""
+
+    export: ExportOut
 
 
 async def _local(services: ServicesDep) -> Services:
@@ -165,19 +200,57 @@ async def change_password(
     return LoginOut.of(login)
 
 
-@router.post("/delete", status_code=204)
+@router.post("/export", status_code=201)
+async def export_account(
+    body: ExportIn, user: CurrentUser, request: Request, services: ServicesDep, response: Response
+) -> ExportOut:
+    """Write everything of the user to a file: repositories, messages, tasks, account.
+
+    The address works for a week, also when the account is gone by then.
+    """
+    if services.clerk is None:
+        address = _address(request)
+        await services.accounts.check_password(user.user_id, body.password or "", address=address)
+    response.headers["cache-control"] = "no-store"
+    made = await services.exports.make(user.user_id)
+    return ExportOut.of(made, services.settings.base_url)
+
+
+@router.get("/exports/{name}", response_class=FileResponse)
+async def get_export(name: Id, services: ServicesDep) -> FileResponse:
+    """The file of an export."""
+    return FileResponse(
+        services.exports.find(name),
+        media_type="application/zip",
+        filename="growqr-export.zip",
+        headers={"cache-control": "private, no-store"},
+    )
+
+
+@router.post(
+    "/delete",
+    status_code=204,
+    responses={200: {"model": GoodbyeOut, "description": "With `repositories: export`."}},
+)
 async def delete_account(
     body: DeleteIn, user: CurrentUser, request: Request, services: ServicesDep
 ) -> Response:
-    """Erase the account and everything of it, repositories too: clone them first.
+    """Erase the account and everything of it; with `export`, first write it all to a file.
 
-    With local accounts the password is asked for; with Clerk, delete the account there.
+    Nothing is erased when the file can't be written. With local accounts the password is asked
+    for; with Clerk, export first, then delete the account there.
     """
     if services.clerk is not None:
         raise NotFound("Accounts are at Clerk: delete yours there.")
     await services.accounts.check_password(user.user_id, body.password, address=_address(request))
+    made = None
+    if body.repositories == "export":
+        made = await services.exports.make(user.user_id)
     await remove_user(services, user.user_id)
-    return Response(status_code=204)
+    if made is None:
+        return Response(status_code=204)
+    left = GoodbyeOut(export=ExportOut.of(made, services.settings.base_url))
+    return JSONResponse(left.model_dump(mode="json"), headers={"cache-control": "no-store"})
 
 
 @router.post("/webhooks/clerk", status_code=204, include_in_schema=False)

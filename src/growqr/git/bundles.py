@@ -1,0 +1,17 @@
+"""Git bundles: a whole repository in one file, which `git clone` takes."""
+
+import subprocess
+from pathlib import Path
+
+from growqr.git.forge import ForgeBroken
+
+
+def write_bundle(repository: Path, file: Path) -> None:
+    """Write all refs of a bare repository, with all they reach, to `file`. Blocks.
+
+    Raises ForgeBroken.
+    """
+    command = ["git", "bundle", "create", "--quiet", str(file), "--all"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ForgeBroken(f"Git can't copy {repository.name}: {done.stderr.strip()[:500]}")
