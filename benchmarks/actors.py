@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from statistics import fmean
@@ -43,8 +43,8 @@ CONNECTIONS = 16
 FOLLOWERS = 100
 EVENTS = 5
 WAKES = 5
-AT_ONCE = 32
-PATIENCE = timedelta(seconds=60)
+AT_ONCE = 8
+PATIENCE = timedelta(minutes=3)
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,18 @@ class Side:
 
     name: str
     pid: int
+    engine_pid: int
     client: Client
     endpoint: str
 
     def actor(self, kind: str, *key: str) -> ActorHandle:
         # The engine gives each name and key to one actor, whatever pool asks.
         return self.client.get_or_create(kind, [self.name, *key])
+
+    def cpu_ms(self) -> dict[str, float]:
+        """Return what each process has used so far."""
+        pids = {"engine": self.engine_pid, "worker": self.pid, "client": os.getpid()}
+        return {who: _cpu_ms(pid) for who, pid in pids.items()}
 
     def memory_kb(self) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text()
@@ -71,6 +77,8 @@ class Sample:
 
     times_ms: list[float]
     per_second: float | None = None
+    cpu_ms: dict[str, float] = field(default_factory=dict)
+    """For one call, by process."""
 
 
 def run() -> list[Result]:
@@ -118,6 +126,11 @@ async def _run(folder: Path) -> list[Result]:
                 Result(f"{what}: pyrivet", ours.times_ms, middle, ours.per_second),
                 Result(f"{what}: RivetKit", theirs.times_ms, None, theirs.per_second),
             ]
+            results += [
+                Result(f"{what}: CPU of the {who}, {side.name}", [sample.cpu_ms[who]])
+                for side, sample in zip(sides, (ours, theirs), strict=True)
+                for who in sample.cpu_ms
+            ]
     return results
 
 
@@ -135,7 +148,13 @@ async def _in_turns(
 def _merged(samples: list[Sample]) -> Sample:
     rates = [sample.per_second for sample in samples if sample.per_second is not None]
     times = [time for sample in samples for time in sample.times_ms]
-    return Sample(times, fmean(rates) if rates else None)
+    cpu_ms = {who: fmean(sample.cpu_ms[who] for sample in samples) for who in samples[0].cpu_ms}
+    return Sample(times, fmean(rates) if rates else None, cpu_ms)
+
+
+def _cpu_ms(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 @asynccontextmanager
@@ -152,7 +171,7 @@ async def _side(engine: Engine, name: str, program: str, script: Path) -> AsyncI
                 if not line:
                     raise RuntimeError(f"{name} did not start")
         async with Client(engine.endpoint, pool=pool, idle=timedelta(seconds=1)) as client:
-            yield Side(name, process.pid, client, engine.endpoint)
+            yield Side(name, process.pid, engine.pid or 0, client, engine.endpoint)
     finally:
         if process.returncode is None:
             process.kill()
@@ -191,17 +210,18 @@ async def over_http(side: Side) -> Sample:
         async def call() -> None:
             (await http.post(url, params=query, json={"args": [1]})).raise_for_status()
 
-        return await _repeat(call)
+        return await _together(side, [call])
 
 
 async def over_connections(side: Side, action: str, count: int) -> Sample:
     """Call as many actors at once, each over a connection of its own."""
     actors = [side.actor("awake", action, str(number)) for number in range(count)]
     return await _together(
+        side,
         [
             lambda a=actor: a.call(action, 1, timeout=PATIENCE)  # type: ignore[misc]
             for actor in actors
-        ]
+        ],
     )
 
 
@@ -253,21 +273,18 @@ async def awake(side: Side) -> tuple[Sample, float]:
     return Sample(times, per_second), (side.memory_kb() - before) / AWAKE
 
 
-async def _repeat(call: Callable[[], Awaitable[object]]) -> Sample:
-    return await _together([call])
-
-
-async def _together(calls: list[Callable[[], Awaitable[object]]]) -> Sample:
+async def _together(side: Side, calls: list[Callable[[], Awaitable[object]]]) -> Sample:
     """Run each call many times in a row, all of them side by side, after a warm-up."""
 
     async def several(call: Callable[[], Awaitable[object]], count: int) -> list[float]:
         return [await _timed(call) for _ in range(count)]
 
     await asyncio.gather(*(several(call, WARM_UP) for call in calls))
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), side.cpu_ms()
     times = await asyncio.gather(*(several(call, CALLS) for call in calls))
-    per_second = CALLS * len(calls) / (time.perf_counter() - began)
-    return Sample([each for some in times for each in some], per_second)
+    count, seconds = CALLS * len(calls), time.perf_counter() - began
+    cpu_ms = {who: (now - busy[who]) / count for who, now in side.cpu_ms().items()}
+    return Sample([each for some in times for each in some], count / seconds, cpu_ms)
 
 
 async def _timed(call: Callable[[], Awaitable[object]]) -> float:
