@@ -4,7 +4,17 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import actors, auth, commit, followers, footprint, maintenance, message, workspace
+from benchmarks import (
+    actors,
+    auth,
+    commit,
+    followers,
+    footprint,
+    maintenance,
+    message,
+    search,
+    workspace,
+)
 from benchmarks.report import Result, table
 
 BENCHMARKS = {
@@ -18,6 +28,7 @@ BENCHMARKS = {
 ON_REQUEST = {
     "commit-50000": commit.run_large,
     "maintenance": maintenance.run,
+    "search": search.run,
     "actors": actors.run,
 }
 """These take minutes, so they run only when they are named."""

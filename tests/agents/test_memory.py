@@ -119,6 +119,36 @@ async def test_search_ranks_and_follows_the_head(memory: Memory) -> None:
     assert [hit.path for hit in await memory.search(REPO, "dogs", 1)] == ["memory/cats.md"]
 
 
+async def test_following_the_head_is_the_same_as_reading_all_of_it(
+    memory: Memory, forge: EmbeddedForge
+) -> None:
+    commits = CommitService(forge, GitSettings())
+    steps: list[dict[str, bytes | None]] = [
+        {"memory/a.md": b"ant", "memory/b/c.md": b"bee", "x.bin": b"\0"},
+        {"memory/a.md": b"wasp", "memory/b/c.md": None},
+        {"memory/a.md": None, "memory/a/d.md": b"fly"},
+        {"memory/a/d.md": None, "memory/a": b"no Markdown"},
+        {"memory/a": None, "memory/e.MD": b"moth"},
+        {"profile.md": None},
+    ]
+    for number, step in enumerate(steps):
+        changes = [Change(path, content) for path, content in step.items()]
+        await commits.commit(
+            REPO,
+            actor=GROW,
+            kind="write",
+            scope="test",
+            what=str(number),
+            changes=changes,
+            operation=f"op-{number}",
+        )
+        anew = Memory(forge, commits)
+        assert await memory.files(REPO) == await anew.files(REPO)
+        assert await memory.search(REPO, "wasp fly moth") == await anew.search(
+            REPO, "wasp fly moth"
+        )
+
+
 async def test_search_survives_what_people_push(memory: Memory, forge: EmbeddedForge) -> None:
     odd = {
         "memory/binary.md": b"\xff\xfe\x00 walrus",

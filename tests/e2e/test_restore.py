@@ -122,6 +122,11 @@ def everything(ada: Person) -> dict[str, Any]:
         "memory": [
             file for file in ada.get("/memory")["items"] if not file["path"].startswith("quests/")
         ],
+        "goals": [
+            ada.get(f"/memory/file?path={file['path']}")
+            for file in ada.get("/memory")["items"]
+            if file["path"].startswith("goals/")
+        ],
         "hits": [hit["path"] for hit in ada.get("/memory/search", q="tea")["items"]],
         "repos": [ada.get(f"/git/repos/{repo_id}")["name"], *projects(ada)],
     }

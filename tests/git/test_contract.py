@@ -51,6 +51,27 @@ async def test_an_id_can_never_be_a_path(forge: Forge, repo_id: str) -> None:
         await forge.create(RepoRef(repo_id, "usr_1", "grow"))
 
 
+async def test_what_changed_is_told_without_reading_the_rest(
+    forge: Forge, commits: CommitService
+) -> None:
+    await forge.create(REPO)
+    first = await write(commits, {"a/x.md": b"1", "b": b"2", "c.md": b"3"}, "one")
+    second = await write(commits, {"a/x.md": b"11", "b": None, "b/y.md": b"4"}, "two")
+    changes = await forge.changes(REPO, first.sha, second.sha)
+    written = {entry.path: entry for entry in changes.written}
+    assert {path: (e.type, e.size) for path, e in written.items()} == {
+        "a/x.md": ("file", 2),
+        "b/y.md": ("file", 1),
+    }
+    there = {entry.path: entry for entry in await forge.tree(REPO, recursive=True)}
+    assert all(there[path] == entry for path, entry in written.items())
+    assert changes.gone == ("b",)
+    back = await forge.changes(REPO, second.sha, first.sha)
+    assert back.gone == ("b/y.md",)
+    with pytest.raises(CommitNotFound):
+        await forge.changes(REPO, "0" * 40, second.sha)
+
+
 async def test_reads_at_branches_and_commits(forge: Forge, commits: CommitService) -> None:
     await forge.create(REPO)
     first = await write(commits, {"a/b/x.md": b"1", "a/y.md": b"22"}, "one")

@@ -13,7 +13,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from growqr.agents.search_index import Document, Hit, SearchIndex, document_of
-from growqr.git.forge import BranchNotFound, Forge, RepoRef, TreeEntry
+from growqr.git.forge import BranchNotFound, CommitNotFound, Forge, RepoRef, TreeEntry
 
 __all__ = ["Document", "Hit", "MemoryIndex"]
 
@@ -53,7 +53,8 @@ class MemoryIndex:
             self._open.move_to_end(repo.id)
             while len(self._open) > _REPOS:
                 self._open.popitem(last=False)  # closed when the last search in it is done
-            if await asyncio.to_thread(index.head) != head:
+            known = await asyncio.to_thread(index.head)
+            if known != head and not (known and await self._follow(repo, index, known, head)):
                 await self._bring(repo, index, head, None)
         return index
 
@@ -77,6 +78,23 @@ class MemoryIndex:
             return None
         return self._folder / f"{repo.id}.sqlite"
 
+    async def _follow(self, repo: RepoRef, index: SearchIndex, known: str, head: str) -> bool:
+        """Put in what changed since the commit `known`; False: all has to be looked at."""
+        try:
+            changes = await self._forge.changes(repo, known, head)
+        except CommitNotFound:
+            return False  # a repository that was made again
+        wanted = [e for e in changes.written if e.type == "file" and _is_markdown(e)]
+        count, total = await asyncio.to_thread(index.size)
+        more = sum(entry.size for entry in wanted)
+        if count + len(wanted) > MAX_FILES or total + more > MAX_TOTAL_BYTES:
+            return False  # what has no room depends on all the others
+        kept = {entry.path for entry in wanted}
+        gone = {*changes.gone, *(e.path for e in changes.written)} - kept
+        documents = await self._documents(repo, wanted, head, _readable(wanted))
+        await asyncio.to_thread(index.replace, head, documents, gone)
+        return True
+
     async def _bring(
         self, repo: RepoRef, index: SearchIndex, head: str, like: SearchIndex | None
     ) -> None:
@@ -95,12 +113,19 @@ class MemoryIndex:
                 documents.append(same)
             else:
                 unread.append(entry)
-        for start in range(0, len(unread), _READ_AT_ONCE):
-            part = unread[start : start + _READ_AT_ONCE]
+        documents += await self._documents(repo, unread, head, readable)
+        await asyncio.to_thread(index.replace, head, documents, gone)
+
+    async def _documents(
+        self, repo: RepoRef, entries: Sequence[TreeEntry], head: str, readable: set[str]
+    ) -> list[Document]:
+        documents: list[Document] = []
+        for start in range(0, len(entries), _READ_AT_ONCE):
+            part = entries[start : start + _READ_AT_ONCE]
             documents += await asyncio.gather(
                 *(self._document(repo, entry, head, entry.path in readable) for entry in part)
             )
-        await asyncio.to_thread(index.replace, head, documents, gone)
+        return documents
 
     async def _document(
         self, repo: RepoRef, entry: TreeEntry, head: str, readable: bool

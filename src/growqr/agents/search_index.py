@@ -85,6 +85,11 @@ class SearchIndex:
         """Return what is in, by path."""
         return {row[0]: row[1] for row in self._rows("SELECT path, oid FROM files")}
 
+    def size(self) -> tuple[int, int]:
+        """Return how many files are in, and their bytes."""
+        ((count, total),) = self._rows("SELECT count(*), coalesce(sum(size), 0) FROM files")
+        return count, total
+
     def replace(self, head: str, documents: Iterable[Document], gone: Iterable[str]) -> None:
         """Make these the files of commit `head`: put `documents` in, take `gone` paths out."""
         documents = list(documents)

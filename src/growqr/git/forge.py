@@ -202,6 +202,14 @@ class TreeEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class TreeChanges:
+    """How the files and links of one commit differ from another's."""
+
+    written: tuple[TreeEntry, ...]
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CommitInfo:
     """A commit. `paths` are what it changed against its first parent, at most 1,000."""
 
@@ -273,6 +281,11 @@ class Forge(Protocol):
     ) -> list[TreeEntry]:
         """What is in a folder, sorted by path; recursive: files and links below it, at most
         20,000. Raises BranchNotFound, CommitNotFound, BlobNotFound.
+        """
+
+    async def changes(self, repo: RepoRef, old: str, new: str) -> TreeChanges:
+        """What became of the files of the ref `old` in `new`; costs what changed, not what is
+        there. Raises CommitNotFound.
         """
 
     async def blob(self, repo: RepoRef, path: str, *, ref: str = "main") -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pygit2
-from pygit2.enums import FileMode, SortMode
+from pygit2.enums import DeltaStatus, FileMode, SortMode
 
 from growqr.git.forge import (
     BlobNotFound,
@@ -16,6 +16,7 @@ from growqr.git.forge import (
     BranchNotFound,
     CommitInfo,
     CommitNotFound,
+    TreeChanges,
     TreeEntry,
 )
 from growqr.git.refs import check_ref, is_sha
@@ -96,6 +97,23 @@ def _walk_tree(
         else:
             _, size = repo.odb.read_header(entry.id)
             yield TreeEntry(path, "file", size, str(entry.id))
+
+
+def tree_changes(repo: pygit2.Repository, old: pygit2.Commit, new: pygit2.Commit) -> TreeChanges:
+    """See `Forge.changes`."""
+    written: list[TreeEntry] = []
+    gone: list[str] = []
+    for delta in old.tree.diff_to_tree(new.tree, context_lines=0).deltas:
+        side = delta.new_file
+        path = side.raw_path.decode(errors="replace")
+        if delta.status == DeltaStatus.DELETED:
+            gone.append(path)
+        elif side.mode in (FileMode.LINK, FileMode.COMMIT):
+            written.append(TreeEntry(path, "link", 0, str(side.id)))
+        else:
+            _, size = repo.odb.read_header(side.id)
+            written.append(TreeEntry(path, "file", size, str(side.id)))
+    return TreeChanges(tuple(written), tuple(gone))
 
 
 def _entry(tree: pygit2.Tree, path: str) -> pygit2.Object | None:

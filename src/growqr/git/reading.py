@@ -21,6 +21,7 @@ from growqr.git.forge import (
     ForgeBroken,
     RepoNotFound,
     RepoRef,
+    TreeChanges,
     TreeEntry,
 )
 from growqr.git.merging import merge_conflicts
@@ -84,6 +85,12 @@ class LocalReading(ABC):
         return await self._read(
             repo, lambda git: objects.read_tree(git, ref, path, recursive=recursive), ref
         )
+
+    async def changes(self, repo: RepoRef, old: str, new: str) -> TreeChanges:
+        def work(git: pygit2.Repository) -> TreeChanges:
+            return objects.tree_changes(git, objects.resolve(git, old), objects.resolve(git, new))
+
+        return await self._read(repo, work, old, new)
 
     async def blob(self, repo: RepoRef, path: str, *, ref: str = "main") -> bytes:
         check_path(path)
