@@ -14,7 +14,7 @@ import pyrivet
 SUBJECTS = {
     "Actors": "Actor ActorOptions action queue Connection Request Response",
     "What an actor keeps": "Database Result Transaction KeyValue Queue Schedule Alarm",
-    "Running them": "Worker Engine",
+    "Running them": "Worker Engine find_engine",
     "Clients": "Client ActorHandle Subscription",
     "Errors": "RivetError ActionError DeadlineExceeded Unreachable CallInterrupted ActorNotFound "
     "EventsLost DatabaseError DatabaseInterrupted ClientGone ProtocolError WorkerError EngineError",
@@ -88,7 +88,8 @@ def _entry(name: str) -> Iterator[str]:
     node = _Readable(vars(sys.modules[exported.__module__])).visit(tree).body[0]
     yield f"### `{name}`"
     if isinstance(node, Function):
-        yield f"`@{_signature(node)}`"
+        decorates = name in ("action", "queue")
+        yield f"`{'@' if decorates else ''}{_signature(node)}`"
         yield _text(node)
         return
     assert isinstance(node, ast.ClassDef)

@@ -6,7 +6,6 @@ and closed in the opposite order, also when a later part does not start.
 
 import asyncio
 import fcntl
-import platform
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 from pyrivet import Client, Engine, EngineError, Worker, WorkerError
+from pyrivet import find_engine as find_installed_engine
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
@@ -85,12 +85,9 @@ def find_engine(settings: Settings) -> Path:
         if settings.rivet.binary.is_file():
             return settings.rivet.binary.resolve()
         raise StartFailed(f"GROWQR_RIVET__BINARY: there is no file `{settings.rivet.binary}`")
-    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    package = Path(f"node_modules/@rivetkit/engine-cli-linux-{machine}-musl/rivet-engine")
-    for start in (Path(__file__).resolve().parent, Path.cwd()):
-        for folder in (start, *start.parents):
-            if (folder / package).is_file():
-                return folder / package
+    for start in (Path(__file__).parent, Path.cwd()):
+        with suppress(EngineError):
+            return find_installed_engine(start)
     raise StartFailed(
         "Rivet Engine is not installed. Run `./grow setup`, or set GROWQR_RIVET__BINARY to its "
         "executable, or GROWQR_RIVET__ENDPOINT to the address of a running one."

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from pyrivet import Actor, Client, Engine, Worker
+from pyrivet import Actor, Client, Engine, Worker, find_engine
 
 
 @pytest.fixture(scope="session")
@@ -18,18 +18,11 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def find_engine_binary() -> Path:
-    """Return `RIVET_ENGINE`, or the binary that npm put into a folder above."""
-    if given := os.environ.get("RIVET_ENGINE"):
-        return Path(given)
-    pattern = "node_modules/@rivetkit/engine-cli-*/rivet-engine"
-    found = [path for folder in Path(__file__).parents for path in folder.glob(pattern)]
-    return found[0] if found else Path("node_modules/@rivetkit/engine-cli/rivet-engine")
-
-
 @pytest.fixture(scope="session")
 def engine_binary() -> Path:
-    return find_engine_binary()
+    """Return `RIVET_ENGINE`, or the binary that npm has put into a folder above."""
+    given = os.environ.get("RIVET_ENGINE")
+    return Path(given) if given else find_engine(Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")

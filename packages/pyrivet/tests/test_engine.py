@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pyrivet import Engine, EngineError
+from pyrivet import Engine, EngineError, find_engine
 
 pytestmark = pytest.mark.anyio
 
@@ -48,6 +48,27 @@ async def test_what_a_failing_binary_printed_is_shown(tmp_path: Path) -> None:
         async with Engine(binary, tmp_path / "data", token="secret"):
             pass
     assert "secret" not in str(caught.value)
+
+
+def test_finds_what_npm_has_installed_in_a_folder_above(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    with pytest.raises(EngineError, match="npm package"):
+        find_engine(inner)
+    package = tmp_path / "node_modules/@rivetkit/engine-cli-linux-x64-musl"
+    package.mkdir(parents=True)
+    (package / "rivet-engine").touch()
+    assert find_engine(inner) == package / "rivet-engine"
+
+
+@pytest.mark.live
+async def test_restarts_on_the_same_address_when_asked(engine_binary: Path, tmp_path: Path) -> None:
+    async with Engine(engine_binary, tmp_path) as engine:
+        endpoint, first = engine.endpoint, engine.pid
+        await engine.restart()
+        assert await healthy(endpoint)
+        assert engine.pid != first
+        assert engine.restarts == 0
 
 
 @pytest.mark.live

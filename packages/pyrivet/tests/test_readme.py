@@ -29,9 +29,14 @@ total: 9
 
 
 async def run(folder: Path, program: str, engine_binary: Path) -> str:
+    """Run a program where npm has installed the engine."""
     (folder / "program.py").write_text(program)
+    package = folder / "node_modules/@rivetkit" / "engine-cli-any"
+    package.mkdir(parents=True, exist_ok=True)
+    if not (package / "rivet-engine").exists():
+        (package / "rivet-engine").symlink_to(engine_binary.resolve())
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "program.py", str(engine_binary.resolve())),
+        *(sys.executable, "program.py"),
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
     )

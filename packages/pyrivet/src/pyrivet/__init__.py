@@ -11,7 +11,7 @@ from pyrivet._subscription import Subscription
 from pyrivet._transaction import Transaction
 from pyrivet.actor import Actor, ActorOptions
 from pyrivet.client import ActorHandle, Client
-from pyrivet.engine import Engine
+from pyrivet.engine import Engine, find_engine
 from pyrivet.errors import (
     ActionError,
     ActorNotFound,
@@ -61,5 +61,6 @@ __all__ = [
     "Worker",
     "WorkerError",
     "action",
+    "find_engine",
     "queue",
 ]

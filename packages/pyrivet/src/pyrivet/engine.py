@@ -139,10 +139,13 @@ class Engine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._supervisor is not None
-        self._supervisor.cancel()
-        await asyncio.gather(self._supervisor, return_exceptions=True)
-        await self._stop()
+        await self._halt()
+
+    async def restart(self) -> None:
+        """Stop it in good order and start it again on the same ports; raises EngineError."""
+        await self._halt()
+        await self._start()
+        self._supervisor = asyncio.create_task(self._supervise(), name="pyrivet-engine")
 
     async def _first_start(self) -> None:
         deadline = asyncio.get_running_loop().time() + _LOCK_SECONDS
@@ -213,6 +216,12 @@ class Engine:
             await self._stop()
             raise
 
+    async def _halt(self) -> None:
+        assert self._supervisor is not None, "not started"
+        self._supervisor.cancel()
+        await asyncio.gather(self._supervisor, return_exceptions=True)
+        await self._stop()
+
     async def _stop(self) -> None:
         process = self._process
         if process is None or process.returncode is not None:
@@ -272,6 +281,21 @@ class Engine:
         kept = [line for line in lines if "loaded config" not in line][-_LAST_LINES:]
         text = "\n".join(line[:400] for line in kept)
         return text if self.token is None else text.replace(self.token, "…")
+
+
+def find_engine(start: Path | None = None) -> Path:
+    """Return the binary that npm has put into `node_modules` of `start` or a folder above.
+
+    `start` is the working directory when None. Raises EngineError.
+    """
+    folder = (start or Path.cwd()).resolve()
+    for place in (folder, *folder.parents):
+        for package in sorted(place.glob("node_modules/@rivetkit/engine-cli-*")):
+            if (package / "rivet-engine").is_file():
+                return package / "rivet-engine"
+    raise EngineError(
+        f"no Rivet Engine above {folder}: install the npm package @rivetkit/engine-cli"
+    )
 
 
 def _open_private(path: str, flags: int) -> int:
