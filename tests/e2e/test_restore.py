@@ -123,7 +123,7 @@ def everything(ada: Person) -> dict[str, Any]:
             file for file in ada.get("/memory")["items"] if not file["path"].startswith("quests/")
         ],
         "goals": [
-            ada.get(f"/memory/file?path={file['path']}")
+            ada.client.get("/memory/file", params={"path": file["path"]}).json()["content"]
             for file in ada.get("/memory")["items"]
             if file["path"].startswith("goals/")
         ],
