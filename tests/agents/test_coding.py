@@ -1,6 +1,7 @@
 """The coding agent with a real engine, real OpenCode in its sandbox, and the offline model."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,23 @@ async def test_a_task_goes_on_after_a_restart(tmp_path: Path, engine: str) -> No
         assert await home.read("agents/coding/notes.txt") == "half done\n"
         log = await home.log("coding")
         assert [e["type"] for e in log].count("memory.committed") == 1
+
+
+async def test_a_task_goes_on_on_another_host(tmp_path: Path, engine: str) -> None:
+    """Nothing of the workspace is there any more: its files come back from Git."""
+    go_on = "Go on.\n\nrun: if test -e here; then touch marked; sleep 300; fi; python3 greet.py"
+    async with household(tmp_path, engine) as home:
+        await home.ask("coding", GREET)
+        [files] = home.settings.data_dir.glob("workspaces/*/*/ws")
+        (files / "here").touch()  # on this host the work takes too long
+        message = await home.say("coding", go_on)
+        await running(home)
+        await home.stop()
+        shutil.rmtree(home.settings.data_dir / "workspaces")
+        await home.start()
+        receipt = await home.reply("coding", message)
+        assert "sum: 42" in receipt
+        assert await home.read("agents/coding/greet.py") == 'print("sum:", 19 + 23)\n'
 
 
 async def test_a_task_can_be_paused_resumed_and_cancelled(tmp_path: Path, engine: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -123,6 +124,16 @@ def test_the_profile_refuses_what_bubblewraps_filter_refuses() -> None:
     plain = {name for rule in rules["syscalls"] if "args" not in rule for name in rule["names"]}
     assert {"ptrace", "mount", "unshare", "setns", "bpf", "io_uring_setup", "clone3"} <= plain
     assert sum(rule["names"] == ["clone"] for rule in rules["syscalls"]) == 7
+
+
+def test_both_recipes_of_the_image_name_the_same_packages() -> None:
+    containerfile = Path("deploy/Containerfile").read_text()
+    script = Path("deploy/build-image").read_text()
+    pulled = re.search(r"--no-install-recommends \\\n(.*?) \\\n", containerfile, re.DOTALL)
+    built = re.search(r"packages=\$\{PACKAGES:-(.*)\}", script)
+    assert pulled
+    assert built
+    assert pulled[1].split() == built[1].split(",")
 
 
 def test_the_setting_names_the_engine(tmp_path: Path) -> None:
