@@ -5,13 +5,15 @@ workspace, its home and small memory file systems. Two ways lead in and out: the
 socket, which this side makes and passes in as an open file, and the model gateway's socket.
 As root, the server runs under a host uid of its own; bubblewrap is never started by uid 0,
 because a root that only *looks* unprivileged inside still owns the host's files. Without
-root everything runs as the current user: the mounts still hide the rest, but the per-user
-process limit and the separation between two workspaces' files rest on the namespaces alone.
+root everything runs as the current user: the mounts still hide the rest, but the separation
+between two workspaces' files rests on them alone, and without control groups memory is limited
+for each process, not for all together.
 """
 
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,6 +30,8 @@ _TMP_BYTES = 256 << 20
 _SHM_BYTES = 64 << 20
 _SERVER_PROCESSES = 100
 """Kept from the tools, for the server's threads."""
+_SERVER_ADDRESS_SPACE = 16 << 30
+"""Without a control group; the server reserves far more than it uses, and needs some of it."""
 _PYTHON = "/usr/bin/python3"
 
 
@@ -58,7 +62,7 @@ class BubblewrapSandbox:
         )
         try:
             with listen(stage.control) as listening, _Files() as files:
-                arguments = "\0".join([*_arguments(spec, stage, files), ""])
+                arguments = "\0".join([*_arguments(spec, stage, files, cgroups), ""])
                 process = await asyncio.create_subprocess_exec(
                     *_launcher(spec, stage, cgroups, as_root=as_root),
                     *(str(bwrap), "--args", files.add(arguments.encode())),
@@ -212,10 +216,19 @@ def _launcher(spec: SandboxSpec, stage: _Stage, cgroups: Cgroups, *, as_root: bo
         str(spec.uid) if as_root else "",
         " ".join(map(str, cgroups.procs)),
         str(spec.max_processes),
-        str(spec.memory_bytes * 4 // 1024 if "memory" in cgroups.missing else ""),
+        str(_SERVER_ADDRESS_SPACE // 1024 if "memory" in cgroups.missing else ""),
         *stage.mounts,
         "--",
     ]
+
+
+def _counts_per_namespace() -> bool:
+    """Tell whether the limit on a user's processes counts those of a user namespace alone.
+
+    Since Linux 5.14; before, it would count all of the person's who runs this without root.
+    """
+    version = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return version is not None and (int(version[1]), int(version[2])) >= (5, 14)
 
 
 def _inner(listening: int) -> str:
@@ -230,7 +243,7 @@ def _inner(listening: int) -> str:
     return f"{keep_up} & exec {listening}<&-; {server}"
 
 
-def _arguments(spec: SandboxSpec, stage: _Stage, files: _Files) -> Sequence[str]:
+def _arguments(spec: SandboxSpec, stage: _Stage, files: _Files, cgroups: Cgroups) -> Sequence[str]:
     """Bubblewrap's arguments; passed in a file, so no command line shows the environment."""
     relay = (_INSIDE / "relay.py").read_bytes()
     shell = (_INSIDE / "toolshell").read_bytes()
@@ -243,9 +256,11 @@ def _arguments(spec: SandboxSpec, stage: _Stage, files: _Files) -> Sequence[str]
         "XDG_CONFIG_HOME": "/opt/config",
         **spec.environment,
     }
-    if spec.uid:
+    if spec.uid or _counts_per_namespace():
         tools = max(32, spec.max_processes - _SERVER_PROCESSES)
         environment["GROWQR_TOOL_PROCESSES"] = str(tools)
+    if "memory" in cgroups.missing:  # programs reserve more than they use
+        environment["GROWQR_TOOL_KIB"] = str(spec.memory_bytes * 2 // 1024)
     return [
         *("--unshare-all", "--unshare-user", "--disable-userns", "--new-session"),
         *("--die-with-parent", "--clearenv", "--cap-drop", "ALL"),
