@@ -14,6 +14,7 @@ from benchmarks import (
     message,
     search,
     workspace,
+    workspaces,
 )
 from benchmarks.report import Result, table
 
@@ -30,6 +31,7 @@ ON_REQUEST = {
     "maintenance": maintenance.run,
     "search": search.run,
     "actors": actors.run,
+    "workspaces": workspaces.run,
 }
 """These take minutes, so they run only when they are named."""
 

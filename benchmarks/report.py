@@ -54,12 +54,13 @@ def table(title: str, results: Sequence[Result]) -> str:
     for result in results:
         share = f"{result.share:.2f}" if result.share is not None else ""
         budget = f"p{result.judged} {result.budget:.4g}" if result.budget else ""
+        digits = 2 if result.unit == "ratio" else 1
         rows.add_row(
             result.what,
             str(len(result.values)),
             result.unit,
-            f"{result.percentile(50):.1f}",
-            f"{result.percentile(99):.1f}",
+            f"{result.percentile(50):.{digits}f}",
+            f"{result.percentile(99):.{digits}f}",
             f"{result.per_second:.0f}" if result.per_second else "",
             budget,
             f"[red]{share}[/]" if result.share is not None and result.share > 1 else share,

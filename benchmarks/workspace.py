@@ -1,7 +1,9 @@
 """Cold start of OpenCode: bare, in bubblewrap, and in a container, in turns within one run.
 
-A start ends when the server has answered a first question. Needs root for the last two as
-they run in production; a runtime that this machine lacks is left out, and says so.
+A start ends when the server has answered a first question. The ratios are of a sandboxed start
+and the bare one of the same round, so other work on the machine counts for both. Memory is what
+everything in a sandbox holds, without the kernel's cache. Needs root for the last two as they
+run in production; a runtime that this machine lacks is left out, and says so.
 """
 
 import asyncio
@@ -20,16 +22,19 @@ import httpx
 from benchmarks.report import Result
 from growqr.errors import GrowError
 from growqr.models.gateway import ModelGateway
-from growqr.opencode import Workspaces, WorkspaceSpec, find_opencode
+from growqr.opencode import Workspace, Workspaces, WorkspaceSpec, find_opencode
 from growqr.opencode.config import environment
 from growqr.opencode.rules import Rules
 from growqr.settings import SandboxSettings, Settings
 
-ROUNDS = 5
+ROUNDS = 10
+PROMPTS = 5
 SANDBOX_RATIO = 1.05
 
 Start = Callable[[], Awaitable[float]]
 """Starts once, ends it again; returns the milliseconds until it answered."""
+Memory = dict[str, list[float]]
+"""Megabytes by what was measured."""
 
 
 def run() -> list[Result]:
@@ -38,24 +43,33 @@ def run() -> list[Result]:
 
 async def _run() -> list[Result]:
     times: dict[str, list[float]] = {}
+    memory: Memory = {}
     with tempfile.TemporaryDirectory(prefix="growqr-bench-") as folder:
         async with AsyncExitStack() as stack:
             kinds: dict[str, Start] = {"bare": lambda: _bare(Path(folder))}
             for runtime in ("bubblewrap", "container"):
                 try:
                     kinds[runtime] = await stack.enter_async_context(
-                        _sandboxed(runtime, Path(folder))
+                        _sandboxed(runtime, Path(folder), memory)
                     )
                 except (GrowError, OSError) as error:
                     print(f"{runtime} is left out: {error}")
             for _ in range(ROUNDS):
                 for kind, start in kinds.items():
                     times.setdefault(kind, []).append(await start())
-    bare = sorted(times["bare"])[ROUNDS // 2]
     return [
-        Result(f"OpenCode cold start, {kind}", taken, None if kind == "bare" else budget)
-        for kind, taken in times.items()
-        for budget in [bare * SANDBOX_RATIO]
+        *(Result(f"OpenCode cold start, {kind}", taken) for kind, taken in times.items()),
+        *(
+            Result(
+                f"cold start, {kind} to bare",
+                [one / bare for one, bare in zip(taken, times["bare"], strict=True)],
+                SANDBOX_RATIO if kind == "bubblewrap" else None,
+                unit="ratio",
+            )
+            for kind, taken in times.items()
+            if kind != "bare"
+        ),
+        *(Result(what, held, unit="MB") for what, held in memory.items()),
     ]
 
 
@@ -89,7 +103,7 @@ async def _bare(folder: Path) -> float:
 
 
 @asynccontextmanager
-async def _sandboxed(runtime: str, folder: Path) -> AsyncIterator[Start]:
+async def _sandboxed(runtime: str, folder: Path, memory: Memory) -> AsyncIterator[Start]:
     engine = ""
     async with AsyncExitStack() as stack:
         if runtime == "container":
@@ -112,8 +126,7 @@ async def _sandboxed(runtime: str, folder: Path) -> AsyncIterator[Start]:
         async def start() -> float:
             nonlocal made
             made += 1  # a new one each time, as bare: with an empty home
-            spec = WorkspaceSpec(f"wsp_bench{made}", "usr_bench", f"act_bench{made}")
-            workspace = await workspaces.get(spec)
+            workspace = await workspaces.get(_spec(made))
             began = time.perf_counter()
             await workspace.start()
             taken = (time.perf_counter() - began) * 1000
@@ -121,7 +134,30 @@ async def _sandboxed(runtime: str, folder: Path) -> AsyncIterator[Start]:
             return taken
 
         await start()  # shows whether it works here, and warms the disk's cache up
+        await _hold(await workspaces.get(_spec(0)), runtime, memory)
         yield start
+
+
+def _spec(number: int) -> WorkspaceSpec:
+    return WorkspaceSpec(f"wsp_bench{number}", "usr_bench", f"act_bench{number}")
+
+
+async def _hold(workspace: Workspace, runtime: str, memory: Memory) -> None:
+    """Add what a server holds after its start, and after prompts."""
+
+    async def look(when: str) -> None:
+        assert workspace._server is not None
+        held = await workspace._server.memory_bytes()
+        assert held is not None
+        memory[f"memory, {runtime}, {when}"] = [held / 1e6]
+
+    session = await workspace.create_session("Bench")
+    await look("started")
+    for number in range(PROMPTS):
+        async for _ in workspace.prompt(session, f"run: echo {number}"):
+            pass
+    await look(f"after {PROMPTS} prompts")
+    await workspace.stop()
 
 
 def _podman(engine: str) -> subprocess.Popen[bytes]:
