@@ -1,4 +1,4 @@
-"""A whole platform for tests and benchmarks: `growqr up` in a process of its own.
+"""A platform for tests and benchmarks: `growqr up`, or a part of it, in a process of its own.
 
 Programs that build on GrowQR can use it the same way as our own tests:
 
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 READY = "GrowQR is ready at "
 
@@ -26,13 +26,21 @@ class PlatformFailed(Exception):
 class Platform:
     """`growqr up` on a free loopback port, with its data below `folder`.
 
+    With the `command` `api` or `worker` it is that part alone, and needs an engine's address.
     `environment` adds settings, such as `{"GROWQR_MODEL__PROVIDER": "openai-compatible"}`.
     Settings of the calling process do not reach it. The same folder may be started again
     after `stop` or `kill`.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        command: Literal["up", "api", "worker"] = "up",
+    ) -> None:
         self.folder = folder
+        self.command = command
         self.url = ""
         self.environment = dict(environment or {})
         self._process: subprocess.Popen[str] | None = None
@@ -42,7 +50,7 @@ class Platform:
 
     @property
     def pid(self) -> int:
-        """Process id of `growqr up`, which holds api and worker."""
+        """Id of its process; that of `growqr up` holds api and worker."""
         assert self._process is not None, "not started"
         return self._process.pid
 
@@ -58,7 +66,7 @@ class Platform:
         self._ready.clear()
         self._printed.clear()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "growqr.cli", "up"],
+            [sys.executable, "-m", "growqr.cli", self.command],
             env=inherited | given,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
