@@ -145,7 +145,7 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     if role in ("all", "worker"):
         gateway = ModelGateway(settings.model, entitlements=entitlements)
         stack.push_async_callback(gateway.aclose)
-        workspaces = Workspaces(settings, gateway)
+        workspaces = Workspaces(settings, gateway, most_of=entitlements.running_workspaces)
         stack.push_async_callback(workspaces.aclose)
         backing = BackingServices(settings.services, tokens)
         stack.push_async_callback(backing.aclose)

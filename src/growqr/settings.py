@@ -139,6 +139,8 @@ class Plan(BaseModel):
     trial_days: int = Field(0, ge=0, le=730)
     messages_per_day: int | None = Field(None, ge=0)
     model_tokens_per_day: int | None = Field(None, ge=0)
+    running_workspaces: int | None = Field(None, ge=1)
+    """OpenCode servers at once on one worker; a plan without the coding agent has none."""
     agents: tuple[str, ...] | None = None
     """Names of the agents that may be started and spoken to; None: all."""
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from growqr.errors import EntitlementRequired
 from growqr.opencode.line import Line
 
 pytestmark = pytest.mark.anyio
@@ -37,6 +38,33 @@ class Guest:
     async def enter(self, line: Line) -> None:
         await line.take(self.user_id, self.told.append)
         self.served.append(self)
+
+
+async def test_a_plan_allows_less_or_nothing_and_is_asked_each_time() -> None:
+    plans: dict[str, int | None] = {"a": 1, "b": None, "c": 9}
+
+    async def most_of(user_id: str) -> int | None:
+        if user_id not in plans:
+            raise EntitlementRequired("Choose a plan.")
+        return plans[user_id]
+
+    line = Line(9, PER_USER, most_of)
+    with pytest.raises(EntitlementRequired):
+        await line.take("d")
+    for user_id in "abbcc":
+        await line.take(user_id)
+    waiting = {user_id: asyncio.create_task(line.take(user_id)) for user_id in "abc"}
+    plans["a"] = 2
+    await line.take("a")  # the upgrade holds for who asks now
+    assert not any(task.done() for task in waiting.values())
+    line.give("b")
+    await waiting["b"]
+    line.give("a")
+    line.give("a")
+    await waiting["a"]
+    waiting["c"].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting["c"]
 
 
 @given(st.integers(1, 4), operations)

@@ -57,7 +57,7 @@ class Household:
         entitlements = Entitlements(self.settings.billing, self.db)
         gateway = ModelGateway(self.settings.model, entitlements=entitlements)
         self._stack.push_async_callback(gateway.aclose)
-        workspaces = Workspaces(self.settings, gateway)
+        workspaces = Workspaces(self.settings, gateway, most_of=entitlements.running_workspaces)
         self._stack.push_async_callback(workspaces.aclose)
         tokens = TokenService.open(data / "secrets", timedelta(hours=1))
         self.client = Client(

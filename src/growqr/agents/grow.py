@@ -205,6 +205,7 @@ class GrowAgent(AgentActor):
 
     async def _start_coding(self) -> None:
         try:
+            await self.services.entitlements.require(self.spec.user_id, "coding")
             await self.ask("coding", "workspace_start")
         except (ActionError, GrowError) as error:
             log.info("coding.not_started_early", actor_id=self.spec.actor_id, error=str(error))

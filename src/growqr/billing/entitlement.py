@@ -89,6 +89,14 @@ class Entitlements:
                 raise _used_up(plan, "model_tokens_per_day", plan.model_tokens_per_day)
         return entitlement
 
+    async def running_workspaces(self, user_id: str) -> int | None:
+        """Return how many workspaces may run at once by the user's plan; None: as many as fit.
+
+        Raises EntitlementRequired when none may.
+        """
+        plan = (await self.require(user_id)).limits
+        return plan.running_workspaces if plan else None
+
     async def take_message(self, user_id: str, entitlement: Entitlement) -> None:
         """Count a message; raises PlanLimitReached when today's are used up."""
         limit = entitlement.limits.messages_per_day if entitlement.limits else None

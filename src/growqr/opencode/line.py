@@ -3,11 +3,13 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 Evict = Callable[[str], bool]
 """Gives the place up soon, for the reason given; False: it is in use after all."""
+MostOf = Callable[[str], Awaitable[int | None]]
+"""How many places a person may hold by their plan; None: no limit of the plan."""
 Moved = Callable[[int | None], None]
 """Told how many are ahead; None: one's own places are all taken, or promised to one's others."""
 
@@ -15,6 +17,8 @@ Moved = Callable[[int | None], None]
 @dataclass(eq=False)
 class _Ticket:
     user_id: str
+    most: int
+    """Places that its person may hold."""
     number: int
     moved: Moved
     granted: asyncio.Future[None]
@@ -25,13 +29,14 @@ class Line:
     """Hands out places so that nobody's many tasks starve another person's one.
 
     A free place goes to whoever holds the fewest; among equals, to who got one the longest ago,
-    and then to who asked first. Nobody holds more than `per_user`. When a place is wanted, an
-    idle holder is asked to leave.
+    and then to who asked first. Nobody holds more than `per_user`, or than `most_of` says, which
+    is asked once for each place. When a place is wanted, an idle holder is asked to leave.
     """
 
-    def __init__(self, places: int, per_user: int) -> None:
+    def __init__(self, places: int, per_user: int, most_of: MostOf | None = None) -> None:
         self._free = places
         self._per_user = per_user
+        self._most_of = most_of
         self._held: Counter[str] = Counter()
         self._served: dict[str, int] = {}
         """Number of the last place that each person got; the longer ago, the lower."""
@@ -41,9 +46,12 @@ class Line:
         self._idle: dict[object, tuple[str, Evict]] = {}
 
     async def take(self, user_id: str, moved: Moved = lambda _: None) -> None:
-        """Wait for a place; give it back with `give`."""
+        """Wait for a place; give it back with `give`. Raises what `most_of` raises."""
+        most = self._per_user
+        if self._most_of is not None and (by_plan := await self._most_of(user_id)) is not None:
+            most = min(most, by_plan)
         granted = asyncio.get_running_loop().create_future()
-        ticket = _Ticket(user_id, next(self._numbers), moved, granted)
+        ticket = _Ticket(user_id, most, next(self._numbers), moved, granted)
         self._waiting.append(ticket)
         self._go_on()
         if ticket in self._waiting:
@@ -81,7 +89,7 @@ class Line:
         held = {one.user_id: self._held[one.user_id] for one in left}
         served = {one.user_id: self._served.get(one.user_id, -1) for one in left}
         turns = itertools.count(self._turn)
-        while may := [ticket for ticket in left if held[ticket.user_id] < self._per_user]:
+        while may := [ticket for ticket in left if held[ticket.user_id] < ticket.most]:
             first = min(
                 may,
                 key=lambda one: (held[one.user_id], served[one.user_id], one.number),
@@ -111,7 +119,7 @@ class Line:
 
     def _ask_one_to_leave(self, ticket: _Ticket) -> None:
         """Ask who was idle first; for a person at their limit, only one of their own."""
-        own_only = self._held[ticket.user_id] >= self._per_user
+        own_only = self._held[ticket.user_id] >= ticket.most
         for holder, (user_id, evict) in list(self._idle.items()):
             if own_only and user_id != ticket.user_id:
                 continue

@@ -4,7 +4,7 @@ import asyncio
 
 from growqr.opencode.bubblewrap import BubblewrapSandbox
 from growqr.opencode.container import ContainerSandbox
-from growqr.opencode.line import Line
+from growqr.opencode.line import Line, MostOf
 from growqr.opencode.logs import delete_log
 from growqr.opencode.places import Places
 from growqr.opencode.sandbox import Gateway, Sandbox
@@ -21,14 +21,22 @@ class Workspaces:
     """
 
     def __init__(
-        self, settings: Settings, gateway: Gateway, *, sandbox: Sandbox | None = None
+        self,
+        settings: Settings,
+        gateway: Gateway,
+        *,
+        sandbox: Sandbox | None = None,
+        most_of: MostOf | None = None,
     ) -> None:
+        """`most_of` says how many servers a person's plan lets run; None: no plan does."""
         self._settings = settings
         self._gateway = gateway
         self._sandbox = sandbox or make_sandbox(settings)
         self._places = Places(settings.data_dir, settings.sandbox.first_uid)
         self._workspaces: dict[str, Workspace] = {}
-        self._line = Line(settings.sandbox.max_running, settings.sandbox.max_running_per_user)
+        self._line = Line(
+            settings.sandbox.max_running, settings.sandbox.max_running_per_user, most_of
+        )
         self._opening = asyncio.Lock()
         self._swept = False
         self._closed = False

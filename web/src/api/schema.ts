@@ -2370,6 +2370,8 @@ export interface components {
             messages_per_day: number | null;
             /** Model Tokens Per Day */
             model_tokens_per_day: number | null;
+            /** Running Workspaces */
+            running_workspaces: number | null;
             /** Agents */
             agents: string[] | null;
         };

@@ -31,6 +31,7 @@ class PlanOut(BaseModel):
     trial_days: int
     messages_per_day: int | None
     model_tokens_per_day: int | None
+    running_workspaces: int | None
     agents: list[str] | None
 
 
