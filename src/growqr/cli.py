@@ -101,6 +101,7 @@ def version() -> None:
 
 
 operations.register(app, lambda: _settings())
+operations.register_ssh(app, lambda: _settings())
 
 
 def main() -> None:

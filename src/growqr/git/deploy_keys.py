@@ -1,4 +1,8 @@
-"""Public SSH keys that may read (or write) a repository."""
+"""Public SSH keys that may read (or write) a repository.
+
+They work where there is an SSH server: Gitea's own, or the host's in front of the embedded forge
+(`growqr.git.ssh`).
+"""
 
 import base64
 import binascii

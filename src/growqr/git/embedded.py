@@ -56,7 +56,7 @@ class EmbeddedForge(LocalForge):
     async def add_deploy_key(
         self, repo: RepoRef, *, title: str, public_key: str, read_only: bool
     ) -> None:
-        """There is no SSH server here; keys are kept for one in front."""
+        """The host's SSH server asks for the keys that are kept; see `growqr.git.ssh`."""
         self.path(repo.id)
 
     async def remove_deploy_key(self, repo: RepoRef, *, public_key: str) -> None:

@@ -1,6 +1,7 @@
 """The operator's commands of `growqr`: bring back, carry away, check."""
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
@@ -104,6 +105,33 @@ def register(app: typer.Typer, settings: Callable[[], Settings]) -> None:
             if revoke
             else "Older tokens stay good to their ends."
         )
+
+
+def register_ssh(app: typer.Typer, settings: Callable[[], Settings]) -> None:
+    """Add what an OpenSSH server runs for deploy keys; see docs/operations.md."""
+
+    @app.command("ssh-keys")
+    def ssh_keys(
+        key_type: Annotated[str | None, typer.Argument(metavar="TYPE")] = None,
+        key: Annotated[str | None, typer.Argument(metavar="KEY")] = None,
+        program: Annotated[str, typer.Option(help="What runs `growqr` there.")] = "growqr",
+    ) -> None:
+        """Print what sshd has to know of a deploy key, or of all of them."""
+        from growqr.operations.ssh import lines
+
+        wanted = f"{key_type} {key}" if key_type and key else None
+        for line in _run(lines(settings(), program, wanted)):
+            typer.echo(line)
+
+    @app.command("ssh-serve")
+    def ssh_serve(mark: Annotated[str, typer.Argument(help="Which key it is.")]) -> None:
+        """Serve one connection of a deploy key; sshd runs this."""
+        from growqr.operations.ssh import command
+
+        asked = os.environ.get("SSH_ORIGINAL_COMMAND", "")
+        protocol = os.environ.get("GIT_PROTOCOL", "")
+        git = _run(command(settings(), mark, asked, protocol))
+        os.execve(git.program, list(git.arguments), git.environment)  # noqa: S606  # no shell is wanted
 
 
 async def _restore(

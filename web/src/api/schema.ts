@@ -1237,6 +1237,9 @@ export interface paths {
         /**
          * Add Deploy Key
          * @description Store a public SSH key; the same key again is no error.
+         *
+         *     It opens the repository where whoever runs the server has set up SSH; an access token always
+         *     does.
          */
         post: operations["add_deploy_key"];
         delete?: never;

@@ -299,7 +299,11 @@ async def revoke_git_token(repo: OwnedRepo, token_id: Id, services: ServicesDep)
 async def add_deploy_key(
     repo: OwnedRepo, body: DeployKeyIn, services: ServicesDep, key: IdempotencyHeader = None
 ) -> DeployKeyOut:
-    """Store a public SSH key; the same key again is no error."""
+    """Store a public SSH key; the same key again is no error.
+
+    It opens the repository where whoever runs the server has set up SSH; an access token always
+    does.
+    """
     row = await services.repos.deploy_keys.add(
         ref_of(repo), title=body.title, public_key=body.public_key, read_only=body.read_only
     )
