@@ -79,7 +79,7 @@ async def _bare(folder: Path) -> float:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        given = environment(gateway.opencode_config(), Rules(), password="bench")
+        given = environment(gateway.opencode_config("bare"), Rules(), password="bench")
         began = time.perf_counter()
         server = await asyncio.create_subprocess_exec(
             *(str(find_opencode()), "serve", "--hostname", "127.0.0.1", "--port", str(port)),

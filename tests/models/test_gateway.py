@@ -23,6 +23,8 @@ from growqr.db.tables import Subscription, User
 from growqr.models.gateway import ModelGateway
 from growqr.models.running_time import RunningTime
 from growqr.settings import BillingSettings, ModelSettings, Plan
+from tests.support import wires
+from tests.support.wires import WIRES
 
 pytestmark = pytest.mark.anyio
 
@@ -46,14 +48,28 @@ async def provider(handler: Handler) -> AsyncIterator[str]:
         await serving
 
 
+def token_of(gateway: ModelGateway, workspace_id: str) -> str:
+    [settings] = gateway.opencode_config(workspace_id)["provider"].values()
+    return str(settings["options"]["apiKey"])
+
+
+def keys(token: str) -> dict[str, str]:
+    """Return the token where each of the providers' libraries puts a key."""
+    bearer = f"Bearer {token}"
+    return {"authorization": bearer, "x-api-key": token, "x-goog-api-key": token}
+
+
 @asynccontextmanager
 async def inside(settings: ModelSettings) -> AsyncIterator[tuple[httpx.AsyncClient, ModelGateway]]:
     """Give a client that speaks through the socket of workspace `w1`."""
     gateway = ModelGateway(settings)
     path = await gateway.open("w1")
     transport = httpx.AsyncHTTPTransport(uds=str(path))
+    headers = keys(token_of(gateway, "w1"))
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://gateway", headers=headers
+        ) as client:
             yield client, gateway
     finally:
         await gateway.aclose()
@@ -79,7 +95,7 @@ async def test_adds_the_key_and_drops_what_came_from_inside() -> None:
         answer = await client.post(
             "/v1/chat/completions?alt=sse&secret=1",
             json=CHAT,
-            headers={"authorization": "Bearer dummy", "x-api-key": "x", "cookie": "c=d"},
+            headers={"x-api-key": "x", "cookie": "c=d"},
         )
         assert answer.status_code == 200
         assert answer.headers["retry-after"] == "5"
@@ -91,7 +107,7 @@ async def test_adds_the_key_and_drops_what_came_from_inside() -> None:
         assert dict(request.query_params) == {"alt": "sse"}
         usage = gateway.usage("w1")
         assert (usage.requests, usage.input_tokens, usage.output_tokens) == (1, 7, 3)
-        assert "real-key" not in json.dumps(gateway.opencode_config())
+        assert "real-key" not in json.dumps(gateway.opencode_config("w1"))
 
 
 async def test_streams_chunk_by_chunk() -> None:
@@ -201,6 +217,85 @@ async def test_offline_it_answers_by_itself() -> None:
         assert gateway.usage("other").requests == 0
 
 
+@pytest.mark.parametrize("given", ["none", "other's", "real"])
+async def test_only_its_own_workspaces_token_opens_a_socket(given: str) -> None:
+    asked = 0
+
+    async def handler(_: Request) -> Response:
+        nonlocal asked
+        asked += 1
+        return JSONResponse({})
+
+    async with provider(handler) as url, inside(compatible(url)) as (client, gateway):
+        await gateway.open("w2")
+        tokens = {"none": "not-needed", "other's": token_of(gateway, "w2"), "real": "real-key"}
+        for method, path in (("POST", "/v1/chat/completions"), ("GET", "/v1/models")):
+            answer = await client.request(method, path, json=CHAT, headers=keys(tokens[given]))
+            assert answer.status_code == 401
+        assert asked == 0
+        assert token_of(gateway, "w1") != tokens["other's"]
+        assert (await client.post("/v1/chat/completions", json=CHAT)).status_code == 200
+
+
+@pytest.mark.parametrize("kind", WIRES)
+async def test_each_providers_own_api_passes_unbuffered_and_is_counted(kind: Any) -> None:
+    wire, go_on = WIRES[kind], asyncio.Event()
+    seen: list[Request] = []
+    asked: dict[str, Any] = {"model": "m1", "stream": True, "messages": [], "input": []}
+    whole = wires.answer(kind, asked | {"contents": []}, "true")
+
+    async def events() -> AsyncIterator[bytes]:
+        yield whole[0]
+        await go_on.wait()
+        for event in whole[1:]:
+            yield event
+
+    async def handler(request: Request) -> Response:
+        seen.append(request)
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    async with provider(handler) as url:
+        settings = ModelSettings(
+            provider=kind,
+            name="m1",
+            base_url=url if kind == "openai" else url.removesuffix("/v1"),
+            api_key=SecretStr("real-key"),
+        )
+        async with inside(settings) as (client, gateway):
+            async with client.stream("POST", wire.path, json=asked) as answer:
+                parts = answer.aiter_raw()
+                got = await anext(parts)
+                assert got == whole[0]  # it arrives although the provider has more to say
+                go_on.set()
+                got += b"".join([part async for part in parts])
+            used = gateway.usage("w1")
+    assert got == b"".join(whole)
+    assert seen[0].headers[wire.key_header].endswith("real-key")
+    assert token_of(gateway, "w1") not in str(seen[0].headers)
+    assert (used.input_tokens, used.output_tokens) == (
+        wires.COUNTED_INPUT,
+        wires.COUNTED_OUTPUT,
+    )
+
+
+async def test_no_prompt_and_no_key_is_logged(capfd: pytest.CaptureFixture[str]) -> None:
+    async def handler(_: Request) -> Response:
+        return JSONResponse({"error": {"message": "a-secret-prompt"}}, status_code=500)
+
+    prompt = {**CHAT, "messages": [{"role": "user", "content": "a-secret-prompt"}]}
+    async with provider(handler) as url, inside(compatible(url)) as (client, gateway):
+        token = token_of(gateway, "w1")
+        assert (await client.post("/v1/chat/completions", json=prompt)).status_code == 500
+        assert (await client.post("/v1/a-secret-prompt", json=prompt)).status_code == 403
+    unreachable = compatible("http://127.0.0.1:1/v1")
+    async with inside(unreachable) as (client, _):
+        assert (await client.post("/v1/chat/completions", json=prompt)).status_code == 502
+    printed = "".join(capfd.readouterr())
+    assert "upstream_unreachable" in printed
+    for secret in ("a-secret-prompt", "real-key", token):
+        assert secret not in printed
+
+
 async def test_each_workspace_has_its_own_socket_until_it_is_closed() -> None:
     gateway = ModelGateway(ModelSettings())
     try:
@@ -247,7 +342,7 @@ async def test_each_provider_gets_its_own_path_and_key(
         )
         async with inside(settings) as (client, gateway):
             assert (await client.post(f"/{path}", json={"model": "m1"})).status_code == 200
-            config = gateway.opencode_config()
+            config = gateway.opencode_config("w1")
     assert seen[0].url.path == called
     assert seen[0].headers[header].endswith("real-key")
     assert config["model"] == f"{kind}/m1"
@@ -293,8 +388,9 @@ async def people(tmp_path: Path, billing: BillingSettings) -> AsyncIterator[Enti
 async def ask_as(gateway: ModelGateway, workspace: str, user: str) -> httpx.Response:
     path = await gateway.open(workspace, user)
     transport = httpx.AsyncHTTPTransport(uds=str(path))
+    headers = keys(token_of(gateway, workspace))
     async with httpx.AsyncClient(transport=transport, base_url="http://g") as client:
-        return await client.post("/v1/chat/completions", json=CHAT)
+        return await client.post("/v1/chat/completions", json=CHAT, headers=headers)
 
 
 async def test_a_persons_day_is_one_budget_over_workspaces_and_workers(tmp_path: Path) -> None:

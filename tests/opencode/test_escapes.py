@@ -25,7 +25,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.live]
 ATTEMPTS = r"""
 import ctypes, http.client, json, os, resource, signal, socket, sys
 
-other_workspace, host_pid, model_socket, engine = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
+other_workspace, host_pid, model_socket, engine, others_token = sys.argv[1:]
+host_pid = int(host_pid)
 libc = ctypes.CDLL(None, use_errno=True)
 
 def attempt(work):
@@ -49,9 +50,13 @@ def unix(path):
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(path)
 
-def ask_model(path, body):
+config = json.loads(os.environ["OPENCODE_CONFIG_CONTENT"])
+[provider] = config["provider"].values()
+own_token = provider["options"]["apiKey"]
+
+def ask_model(path, body, token=own_token):
     connection = http.client.HTTPConnection("127.0.0.1", 9911, timeout=10)
-    connection.request("POST", path, json.dumps(body), {"authorization": "Bearer stolen"})
+    connection.request("POST", path, json.dumps(body), {"authorization": "Bearer " + token})
     return connection.getresponse().status
 
 def hold(path):
@@ -116,6 +121,7 @@ print(json.dumps({
         ask_model("/v1/chat/completions", {**chat, "model": "dearer"}),
         ask_model("/v1/files", {**chat, "model": "offline"}),
         ask_model("/v1/../admin", {**chat, "model": "offline"}),
+        ask_model("/v1/chat/completions", {**chat, "model": "offline"}, others_token),
     ],
     "capabilities": [status[name].strip() for name in ("CapEff", "CapPrm", "CapBnd", "CapInh")],
     "new_privileges": status["NoNewPrivs"].strip(),
@@ -141,15 +147,17 @@ async def test_every_attempt_is_stopped(running: Running, runtime: Runtime) -> N
             " printf '#!/bin/sh\\ntouch /workspace/ran\\n' > .git/hooks/pre-commit &&"
             f" chmod +x .git/hooks/pre-commit && ln -s {other.path}/secret linked && ln -s / root"
         )
+        [provider] = workspaces._gateway.opencode_config(other.spec.id)["provider"].values()
+        token = provider["options"]["apiKey"]
         engine = runtime.get("engine") or "/var/run/docker.sock"
-        run = f"python3 attempts.py {other.path} {os.getpid()} {door} {engine} > out.json"
+        run = f"python3 attempts.py {other.path} {os.getpid()} {door} {engine} {token} > out.json"
         last = (await ask(workspace, f"run: {traps}\nrun: {run}"))[-1]
         assert isinstance(last, Finished), last
         files = {file.path: file.content for file in await workspace.files()}
     found: dict[str, Any] = json.loads(files["out.json"])
     assert {name for name, result in found["refused"].items() if result == "worked"} == set()
     assert len(found["refused"]) == 28
-    assert found["gateway"] == [403, 403, 403]
+    assert found["gateway"] == [403, 403, 403, 401]
     assert [int(mask, 16) for mask in found["capabilities"]] == [0, 0, 0, 0]
     assert (found["new_privileges"], found["seccomp"]) == ("1", "2")
     in_tmp, in_shm = found["megabytes"]

@@ -1,33 +1,31 @@
 """The only way from a sandbox to a language model: one Unix socket per workspace.
 
-Which socket a request comes through says whose it is. The provider's key is added here, so
-none is ever inside a sandbox; only the configured model's completion calls get through, and only
-as long as the task's and the person's budgets last.
-Offline, the gateway answers by itself. Prompts are neither stored nor logged.
+Which socket a request comes through says whose it is, and its token must be that workspace's.
+The provider's key is put in the token's place here, so none is ever inside a sandbox; only the
+configured model's completion calls get through, and only as long as the task's and the person's
+budgets last. Offline, the gateway answers by itself. Prompts are neither stored nor logged.
 """
 
 import asyncio
-import contextlib
+import hmac
 import json
 import math
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import structlog
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from growqr.billing.budget import TokenBudget
 from growqr.billing.entitlement import Entitlements
+from growqr.models.doors import Door
 from growqr.models.metering import Account, Meter, Rate, Usage
 from growqr.models.offline_coding import answer, answer_stream
 from growqr.models.running_time import RunningTime
@@ -63,7 +61,8 @@ class ModelGateway:
         self._timeout = httpx.Timeout(settings.request_seconds, connect=10)
         self._http: httpx.AsyncClient | None = None
         self._folder: Path | None = None
-        self._doors: dict[str, _Door] = {}
+        self._doors: dict[str, Door] = {}
+        self._tokens: dict[str, str] = {}
         self._accounts: dict[str, Account] = {}
         self._rates: dict[str, Rate] = {}
         self._changing = asyncio.Lock()
@@ -81,10 +80,14 @@ class ModelGateway:
                 self._http = httpx.AsyncClient(timeout=self._timeout, follow_redirects=False)
             account = self._account(workspace_id, user_id)
             rate = self._rates.setdefault(account.user_id, Rate(self._settings.requests_per_minute))
-            caller = _Caller(self._upstream, self._http, account, rate, offline=self._offline)
-            door = _Door(self._folder / f"{secrets.token_hex(8)}.sock", caller)
+            token = secrets.token_urlsafe(24)
+            caller = _Caller(
+                self._upstream, self._http, token, account, rate, offline=self._offline
+            )
+            door = Door(self._folder / f"{secrets.token_hex(8)}.sock", caller.handle)
             await door.open()
             self._doors[workspace_id] = door
+            self._tokens[workspace_id] = token
             if self._time is not None:
                 self._time.began(workspace_id, account.user_id)
                 self._timing = self._timing or asyncio.create_task(self._time.run())
@@ -94,6 +97,7 @@ class ModelGateway:
         """Close the socket and end its requests; safe to repeat."""
         async with self._changing:
             door = self._doors.pop(workspace_id, None)
+            self._tokens.pop(workspace_id, None)
             if door is not None:
                 await door.close()
                 await self._accounts[workspace_id].settled()
@@ -132,58 +136,12 @@ class ModelGateway:
             self._accounts[workspace_id] = account
         return self._accounts[workspace_id]
 
-    def opencode_config(self) -> dict[str, Any]:
-        """Return the provider part of OpenCode's configuration; it holds no secret."""
-        return self._upstream.opencode_config()
+    def opencode_config(self, workspace_id: str) -> dict[str, Any]:
+        """Return the provider part of OpenCode's configuration.
 
-
-class _Door:
-    """One socket and the small server behind it."""
-
-    def __init__(self, path: Path, caller: "_Caller") -> None:
-        self.path = path
-        methods = ["GET", "POST"]
-        app = Starlette(routes=[Route("/{path:path}", caller.handle, methods=methods)])
-        config = uvicorn.Config(
-            app,
-            uds=str(path),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ws="none",
-            timeout_graceful_shutdown=1,
-        )
-        self._server = _Server(config)
-        self._serving: asyncio.Task[None] | None = None
-
-    async def open(self) -> None:
-        self._serving = asyncio.create_task(self._server.serve(), name="model-gateway")
-        up = asyncio.create_task(self._server.up.wait())
-        await asyncio.wait([up, self._serving], return_when=asyncio.FIRST_COMPLETED)
-        up.cancel()
-        if self._serving.done():
-            await self._serving
-
-    async def close(self) -> None:
-        self._server.should_exit = True
-        if self._serving is not None:
-            await asyncio.wait([self._serving])
-        self.path.unlink(missing_ok=True)
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # signals belong to the program, not to its sockets
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
+        The key in it is the workspace's token, good for its own socket until that is closed.
+        """
+        return self._upstream.opencode_config(self._tokens.get(workspace_id, "closed"))
 
 
 class _Refused(Exception):
@@ -205,6 +163,7 @@ class _Caller:
         self,
         upstream: Upstream,
         http: httpx.AsyncClient,
+        token: str,
         account: Account,
         rate: Rate,
         *,
@@ -212,6 +171,7 @@ class _Caller:
     ) -> None:
         self._upstream = upstream
         self._http = http
+        self._token = token
         self._account = account
         self._rate = rate
         self._offline = offline
@@ -219,6 +179,9 @@ class _Caller:
 
     async def handle(self, request: Request) -> Response:
         try:
+            given = self._upstream.key_in(request.headers)
+            if not hmac.compare_digest(given.encode(), self._token.encode()):
+                raise _Refused(401, "This is not this workspace's token.")
             path = self._path(request)
             content = await _body(request)
             body = self._check(request.method, path, content)

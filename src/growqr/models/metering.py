@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,14 +34,14 @@ class Meter:
 
     # an escaped quote before the name would mean that the model wrote it, not the provider
     _COUNT = re.compile(
-        rb'(?<!\\)"(?:(prompt_tokens|input_tokens|promptTokenCount)'
-        rb'|completion_tokens|output_tokens|candidatesTokenCount)"\s*:\s*(\d{1,9})(?=\D)'
+        rb'(?<!\\)"(prompt_tokens|input_tokens|cache_read_input_tokens|cache_creation_input_tokens'
+        rb"|promptTokenCount|toolUsePromptTokenCount|completion_tokens|output_tokens"
+        rb'|candidatesTokenCount|thoughtsTokenCount)"\s*:\s*(\d{1,9})(?=\D)'
     )
     _OVERLAP = 64
 
     def __init__(self, sent_bytes: int = 0) -> None:
-        self._input = 0
-        self._output = 0
+        self._counts: Counter[bytes] = Counter()
         self._tail = b""
         self._sent_bytes = sent_bytes
         self._read_bytes = 0
@@ -48,22 +49,34 @@ class Meter:
     def read(self, chunk: bytes) -> None:
         self._read_bytes += len(chunk)
         text = self._tail + chunk
-        for match in self._COUNT.finditer(text):
-            if match[1]:
-                self._input = max(self._input, int(match[2]))
-            else:
-                self._output = max(self._output, int(match[2]))
+        for name, count in self._COUNT.findall(text):
+            self._counts[name] = max(self._counts[name], int(count))
         self._tail = text[-self._OVERLAP :]
 
     @property
     def input_tokens(self) -> int:
-        counted = self._input or self._output
-        return self._input if counted else self._sent_bytes // _BYTES_PER_TOKEN
+        if not any(self._counts.values()):
+            return self._sent_bytes // _BYTES_PER_TOKEN
+        counts = self._counts
+        return max(
+            counts[b"prompt_tokens"],
+            # Anthropic counts what comes from its cache, or goes there, apart
+            counts[b"input_tokens"]
+            + counts[b"cache_read_input_tokens"]
+            + counts[b"cache_creation_input_tokens"],
+            counts[b"promptTokenCount"] + counts[b"toolUsePromptTokenCount"],
+        )
 
     @property
     def output_tokens(self) -> int:
-        counted = self._input or self._output
-        return self._output if counted else self._read_bytes // _BYTES_PER_TOKEN
+        if not any(self._counts.values()):
+            return self._read_bytes // _BYTES_PER_TOKEN
+        counts = self._counts
+        return max(
+            counts[b"completion_tokens"],
+            counts[b"output_tokens"],
+            counts[b"candidatesTokenCount"] + counts[b"thoughtsTokenCount"],
+        )
 
 
 class Rate:

@@ -65,6 +65,10 @@ class Upstream:
         """Return the provider's key as it wants it; empty when there is none."""
         return {self.kind.key_header: self.kind.key_prefix + self._key} if self._key else {}
 
+    def key_in(self, headers: Mapping[str, str]) -> str:
+        """Return what a request carries where the provider's key belongs."""
+        return headers.get(self.kind.key_header, "").removeprefix(self.kind.key_prefix)
+
     def accepts(self, method: str, path: str) -> bool:
         """Tell whether a sandbox may make this call; `path` comes after the base URL."""
         if method == "GET":
@@ -86,11 +90,11 @@ class Upstream:
             return content
         return json.dumps({**body, "stream_options": {"include_usage": True}}).encode()
 
-    def opencode_config(self) -> dict[str, Any]:
-        """Return OpenCode's `model` and `provider` settings; the key in it is a dummy."""
+    def opencode_config(self, token: str) -> dict[str, Any]:
+        """Return OpenCode's `model` and `provider` settings; `token` stands where a key would."""
         options: dict[str, Any] = {
             "baseURL": f"http://127.0.0.1:{MODEL_PORT}/{self.kind.version}",
-            "apiKey": "not-needed",  # without any, OpenCode refuses before it asks
+            "apiKey": token,
         }
         if self._provider in ("offline", "openai-compatible"):
             provider_id = "gw"

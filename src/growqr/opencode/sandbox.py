@@ -102,5 +102,5 @@ class Gateway(Protocol):
     def task_tokens(self, workspace_id: str) -> int:
         """Return what the workspace's task used so far, in and out."""
 
-    def opencode_config(self) -> dict[str, Any]:
-        """Return the provider part of OpenCode's configuration; it holds no secret."""
+    def opencode_config(self, workspace_id: str) -> dict[str, Any]:
+        """Return the provider part of OpenCode's configuration, with this workspace's token."""

@@ -59,7 +59,7 @@ class Server:
                 read_only=spec.rules.read_only,
                 model_socket=await gateway.open(spec.id, spec.user_id),
                 environment=config.environment(
-                    gateway.opencode_config(), spec.rules, password=password
+                    gateway.opencode_config(spec.id), spec.rules, password=password
                 ),
                 opencode=find_opencode(settings),
                 memory_bytes=settings.memory_bytes,
