@@ -119,6 +119,16 @@ async def test_reports_are_taken_in_order_and_once(tmp_path: Path, engine: str) 
         assert [e["source_seq"] for e in logs] == [1, 2, 3]
 
 
+async def test_what_was_said_is_in_git_when_the_agent_is_stopped(
+    tmp_path: Path, engine: str
+) -> None:
+    async with world(tmp_path, engine) as home:
+        await home.reply_to(await home.post("hello, I like tea"))
+        await home.agent("grow").call("set_running", False)
+        saved = await home.services.forge.blob(home.repo, "state/snapshot.json")
+        assert b"hello, I like tea" in saved
+
+
 async def test_channels_count_what_is_unread(tmp_path: Path, engine: str) -> None:
     async with world(tmp_path, engine) as home:
         await home.reply_to(await home.post("hello", to="coding"))

@@ -92,6 +92,10 @@ class GrowAgent(AgentActor):
         self.snapshots.stop()
         await self.snapshots.write()
 
+    async def running_changed(self) -> None:
+        if not self.running:
+            await self.snapshots.write()  # a rest may be long
+
     def before_commit(self, change: Change) -> None:
         for event in list(change.events):
             channels.follow(change, event)
