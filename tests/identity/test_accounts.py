@@ -82,6 +82,38 @@ async def test_failures_lock_one_account_for_one_address(accounts: Accounts) -> 
     assert elsewhere.user.email == "ada@example.org"
 
 
+async def test_attempts_at_once_are_limited_like_those_after_each_other(
+    accounts: Accounts,
+) -> None:
+    await register(accounts)
+    tries = [log_in(accounts, "ada@example.org", f"guess {number}") for number in range(20)]
+    told = await asyncio.gather(*tries, return_exceptions=True)
+    assert [type(one) for one in told].count(LoginFailed) == 3
+    assert [type(one) for one in told].count(TooManyAttempts) == 17
+
+
+async def test_failures_from_many_addresses_lock_the_account(accounts: Accounts) -> None:
+    await register(accounts)
+    for number in range(30):
+        with pytest.raises(LoginFailed):
+            await accounts.login(
+                email="ada@example.org", password="a guess", address=f"192.0.2.{number}"
+            )
+    with pytest.raises(TooManyAttempts):
+        await accounts.login(email="ada@example.org", password=PASSWORD, address="198.51.100.1")
+
+
+async def test_a_success_clears_the_count(accounts: Accounts) -> None:
+    login = await register(accounts)
+    for _ in range(2):
+        for _ in range(2):
+            with pytest.raises(LoginFailed):
+                await log_in(accounts, "ada@example.org", "wrong password")
+        await log_in(accounts, "ada@example.org")
+    for _ in range(4):
+        await accounts.check_password(login.user.user_id, PASSWORD, address="192.0.2.1")
+
+
 async def test_registrations_from_one_address_are_limited(accounts: Accounts) -> None:
     for number in range(5):
         await register(accounts, f"{number}@example.org")

@@ -25,6 +25,12 @@ REUSE_GRACE = timedelta(seconds=20)
 get lost. After it, a second use means that the token was stolen."""
 
 
+_LOCKED_SECONDS = 900
+_ANYWHERE = 10
+"""From all network addresses together, so many times the failures of one lock an account: more,
+because whoever wants to lock somebody out can cause them."""
+
+
 class EmailTaken(Conflict):
     """An account with this address exists."""
 
@@ -75,7 +81,8 @@ class Accounts:
         self._refresh_lifetime = timedelta(days=settings.refresh_days)
         self._passwords = passwords or Passwords()
         self._registrations = Attempts(settings.registrations_per_hour, 3600)
-        self._failures = Attempts(settings.login_failures, 900)
+        self._failures = Attempts(settings.login_failures, _LOCKED_SECONDS)
+        self._failures_anywhere = Attempts(_ANYWHERE * settings.login_failures, _LOCKED_SECONDS)
 
     async def register(self, *, email: str, password: str, name: str, address: str) -> Login:
         """Make an account; `address` is where the request came from.
@@ -104,15 +111,13 @@ class Accounts:
             email = _normal_email(email)
         except EmailInvalid:
             email = ""  # nobody has it; the work and the answer are the same as for a wrong one
-        key = f"{email} {address}"
-        self._failures.check(key)
+        self._begin_attempt(email, address)
         async with self._db.session() as session:
             user = await queries.find_user_by_email(session, email)
         if not await self._passwords.matches(user.password_hash if user else None, password):
-            self._failures.count(key)
             raise LoginFailed("The e-mail address or the password is wrong.")
         assert user is not None
-        self._failures.forget(key)
+        self._attempt_succeeded(email, address)
         async with self._db.session() as session:
             await queries.drop_expired_tokens(session, user.id, datetime.now(UTC))
             return self._log_in(session, user)
@@ -168,13 +173,23 @@ class Accounts:
 
     async def check_password(self, user_id: str, password: str, *, address: str) -> None:
         """Raise LoginFailed unless this is the user's password, and TooManyAttempts."""
-        key = f"{user_id} {address}"
-        self._failures.check(key)
+        self._begin_attempt(user_id, address)
         async with self._db.session() as session:
             user = await session.get(User, user_id)
         if not await self._passwords.matches(user.password_hash if user else None, password):
-            self._failures.count(key)
             raise LoginFailed("The password is wrong.")
+        self._attempt_succeeded(user_id, address)
+
+    def _begin_attempt(self, account: str, address: str) -> None:
+        """Count a failure before the password is checked, or attempts at once would all pass."""
+        self._failures.check(f"{account} {address}")
+        self._failures_anywhere.check(account)
+        self._failures.count(f"{account} {address}")
+        self._failures_anywhere.count(account)
+
+    def _attempt_succeeded(self, account: str, address: str) -> None:
+        self._failures.forget(f"{account} {address}")
+        self._failures_anywhere.forget(account)
 
     def _log_in(self, session: AsyncSession, user: User, family_id: str | None = None) -> Login:
         principal = Principal(user.id, user.email, user.name)
