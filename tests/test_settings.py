@@ -2,10 +2,10 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from growqr.doctor import values_set
-from growqr.settings import Settings
+from growqr.settings import BackingService, Plan, ServiceOperation, Settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,6 +21,25 @@ def variables() -> set[str]:
 def test_every_setting_is_documented_and_nothing_else() -> None:
     page = (ROOT / "docs/settings.md").read_text()
     assert set(re.findall(r"`(GROWQR_[A-Z_]+[A-Z])`", page)) == variables()
+
+
+@pytest.mark.parametrize(
+    ("page", "group", "parts"),
+    [
+        ("billing", "billing", [Plan]),
+        ("identity", "identity", []),
+        ("services", "services", [BackingService, ServiceOperation]),
+    ],
+)
+def test_the_page_of_a_group_names_every_setting_and_field(
+    page: str, group: str, parts: list[type[BaseModel]]
+) -> None:
+    text = (ROOT / f"docs/{page}.md").read_text()
+    named = set(re.findall(r"\bGROWQR_[A-Z_]+[A-Z]\b", text))
+    wanted = {name for name in variables() if name.startswith(f"GROWQR_{group.upper()}")}
+    assert wanted <= named <= variables()
+    fields = {name for part in parts for name in part.model_fields}
+    assert {name for name in fields if f"`{name}`" not in text} == set()
 
 
 @pytest.mark.parametrize(
