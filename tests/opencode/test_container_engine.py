@@ -1,14 +1,21 @@
 """Calls on an engine that answers late, not at all, or with a refusal."""
 
 import asyncio
+import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from growqr.opencode import container_engine
-from growqr.opencode.container_engine import ContainerEngine, EngineError, EngineTimeout
+from growqr.opencode import container, container_engine
+from growqr.opencode.container import ContainerRunning
+from growqr.opencode.container_engine import ContainerEngine, EngineError
+from growqr.opencode.processes import process_end
 
 pytestmark = pytest.mark.anyio
 
@@ -49,16 +56,47 @@ async def test_no_call_waits_for_ever(
 ) -> None:
     monkeypatch.setattr(container_engine, "_SECONDS", 0.05)
     async with engine(tmp_path, SILENCE) as calls:
-        with pytest.raises(EngineTimeout, match="did not answer"):
+        with pytest.raises(EngineError, match="did not answer"):
             await getattr(calls, call)("id")
 
 
-async def test_a_lost_question_for_the_end_is_asked_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([{"Running": True}, {"Running": True}, {"Running": False, "ExitCode": 7}], 7),
+        ([{"Running": True}, None], 255),  # somebody removed it
+    ],
+)
+async def test_an_end_that_no_process_shows_is_asked_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: list[dict[str, object] | None],
+    code: int,
 ) -> None:
-    monkeypatch.setattr(container_engine, "_WAIT_SECONDS", 0.05)
-    async with engine(tmp_path, SILENCE, answer("200 OK", b'{"StatusCode": 7}')) as calls:
-        assert await calls.wait("id") == 7
+    monkeypatch.setattr(container, "_LOOK_SECONDS", 0)
+    gone = answer("404 Not Found", b'{"message": "no such container"}')
+    bodies = [
+        gone if state is None else answer("200 OK", json.dumps({"State": state}).encode())
+        for state in answers
+    ]
+    async with engine(tmp_path, *bodies) as calls:
+        other: Any = SimpleNamespace(control=tmp_path)  # what only a kill uses
+        assert await ContainerRunning(calls, "id", 0, other, other, other).wait() == code
+
+
+async def test_the_end_of_a_process_is_seen_whoever_started_it() -> None:
+    shell = await asyncio.create_subprocess_exec(
+        *("sh", "-c", "sleep 600 & echo $!; wait"), stdout=asyncio.subprocess.PIPE
+    )
+    assert shell.stdout is not None
+    pid = int(await shell.stdout.readline())
+    waiting = asyncio.create_task(process_end(pid))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    os.kill(pid, signal.SIGKILL)
+    await waiting
+    await shell.wait()
+    await process_end(pid)  # one that is gone is no wait
 
 
 @pytest.mark.parametrize("last", ["204 No Content", "404 Not Found"])

@@ -20,12 +20,15 @@ from growqr.opencode.container_engine import ContainerEngine, EngineError, engin
 from growqr.opencode.container_output import Printed
 from growqr.opencode.container_stage import ContainerStage, container_settings
 from growqr.opencode.handover import Handover
-from growqr.opencode.processes import alive, process
+from growqr.opencode.processes import alive, process, process_end
 from growqr.opencode.sandbox import SandboxSpec
 from growqr.opencode.stages import listen
 from growqr.opencode.types import SandboxUnavailable
 
-_ENGINE_RESTART_SECONDS = 15
+_PATIENCE_SECONDS = 15.0
+"""With an engine that does not answer, or has not noticed an end."""
+_LOOK_SECONDS = 1.0
+_AGAIN_SECONDS = 0.1
 _UNKNOWN = 255
 """Exit code when the engine can't tell it."""
 _ROOT_LABEL = "growqr.workspaces"
@@ -145,6 +148,7 @@ class ContainerRunning:
         self._container = container
         self._stage = stage
         self._handover = handover
+        self._removing = False
         self._gone = asyncio.Event()
         self.pid = pid
         self.control = stage.control
@@ -168,6 +172,7 @@ class ContainerRunning:
         return None
 
     async def kill(self) -> None:
+        self._removing = True
         try:
             await self._engine.remove(self._container)
         except EngineError as error:
@@ -192,14 +197,30 @@ class ContainerRunning:
             await asyncio.wait([gone, asked])
 
     async def _exit_code(self) -> int:
-        for _ in range(_ENGINE_RESTART_SECONDS):
+        """Wait for the container's end and return its exit code.
+
+        The process itself tells its end, where this host sees it. A standing question to the
+        engine would cost half a processor: Podman answers it by looking without a pause.
+        """
+        clock = asyncio.get_running_loop().time
+        if self.pid:
+            await process_end(self.pid)
+        patience = clock() + _PATIENCE_SECONDS
+        while clock() < patience:
             try:
-                return await self._engine.wait(self._container)
+                state = (await self._engine.inspect(self._container)).get("State") or {}
             except EngineError as error:
                 if error.answer is not None:
-                    log.warning("container.lost", container=self._container, error=error.detail)
+                    if not self._removing:
+                        log.warning("container.lost", container=self._container, error=error.detail)
                     return _UNKNOWN
-            await asyncio.sleep(1)  # the engine restarts perhaps; the container lives on
+                state = {"Running": True}  # the engine restarts perhaps; the container lives on
+            else:
+                if not self.pid:
+                    patience = clock() + _PATIENCE_SECONDS
+            if not state.get("Running"):
+                return int(state.get("ExitCode") or 0)
+            await asyncio.sleep(_AGAIN_SECONDS if self.pid else _LOOK_SECONDS)
         log.warning("container.engine_lost", container=self._container)
         return _UNKNOWN
 

@@ -15,8 +15,6 @@ from growqr.opencode.types import SandboxUnavailable
 _API = "http://engine/v1.41"
 _SECONDS = 30
 """In which the engine has answered a call, whatever it is."""
-_WAIT_SECONDS = 60
-"""After which a question that waits for a container's end is asked anew."""
 _REMOVE_SECONDS = 20
 _AGAIN_SECONDS = 0.2
 _USUAL_SOCKETS = (Path("/run/podman/podman.sock"), Path("/var/run/docker.sock"))
@@ -29,10 +27,6 @@ class EngineError(SandboxUnavailable):
         super().__init__(detail)
         self.answer = answer
         """HTTP status of the refusal; None: there was no answer."""
-
-
-class EngineTimeout(EngineError):
-    """The container engine did not answer in time."""
 
 
 def engine_socket(setting: str) -> Path:
@@ -62,7 +56,7 @@ class ContainerEngine:
             transport=httpx.AsyncHTTPTransport(uds=str(socket)),
             base_url=_API,
             timeout=httpx.Timeout(None, connect=5),  # each call has a deadline as a whole
-            # two of them stay open for each running container
+            # one of them stays open for each running container
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=4),
             trust_env=False,
         )
@@ -100,19 +94,6 @@ class ContainerEngine:
     async def inspect(self, container: str) -> Mapping[str, Any]:
         facts: Mapping[str, Any] = await self._call("GET", f"/containers/{container}/json")
         return facts
-
-    async def wait(self, container: str) -> int:
-        """Wait for the container's end, however long; returns its exit code.
-
-        Asked anew every minute, so a question that got lost is no wait without end.
-        """
-        while True:
-            try:
-                path = f"/containers/{container}/wait"
-                answer = await self._call("POST", path, seconds=_WAIT_SECONDS)
-            except EngineTimeout:
-                continue
-            return int(answer["StatusCode"])
 
     async def memory_bytes(self, container: str) -> int | None:
         """Return the memory in use, without the kernel's cache of files; None: not known."""
@@ -159,7 +140,7 @@ class ContainerEngine:
             f"/containers/{container}/attach",
             params={"stream": "1", "stdout": "1", "stderr": "1"},
         )
-        async with self._deadline(_SECONDS):
+        async with self._deadline():
             answer = await self._http.send(request, stream=True)
         if answer.status_code != httpx.codes.OK:
             await answer.aclose()
@@ -171,11 +152,9 @@ class ContainerEngine:
         method: str,
         path: str,
         body: Any = None,
-        *,
-        seconds: float | None = None,
         **query: str,
     ) -> Any:
-        async with self._deadline(seconds or _SECONDS):
+        async with self._deadline():
             answer = await self._http.request(method, path, json=body, params=query or None)
         if not answer.is_success and answer.status_code != httpx.codes.NOT_MODIFIED:
             raise EngineError(
@@ -184,14 +163,14 @@ class ContainerEngine:
         return answer.json() if answer.content else {}
 
     @asynccontextmanager
-    async def _deadline(self, seconds: float) -> AsyncIterator[None]:
+    async def _deadline(self) -> AsyncIterator[None]:
         """Bound a call and translate what goes wrong with its transport."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(_SECONDS):
                 yield
         except TimeoutError as error:
-            raise EngineTimeout(
-                f"The container engine at `{self._socket}` did not answer in {seconds:.0f} s."
+            raise EngineError(
+                f"The container engine at `{self._socket}` did not answer in {_SECONDS} s."
             ) from error
         except httpx.HTTPError as error:
             raise EngineError(
