@@ -57,11 +57,13 @@ async def _measure() -> list[Result]:
             opened = await _times(lambda _: again.search(REPO, "w1"), 1)
             then = datetime.now(UTC)
             past = await _times(lambda _: memory.search(REPO, "w1", 10, then), 1)
+            told = await _times(lambda _: memory.context(REPO), COUNT)
             label = f"{FILES:,} files"
             return [
                 Result(f"{label}: first search, builds the index", first),
                 Result(f"{label}: search", known),
                 Result(f"{label}: first search after a commit", after),
+                Result(f"{label}: what a turn is told", told),
                 Result(f"{label}: first search of a new process", opened),
                 Result(f"{label}: first search of a past day", past),
             ]

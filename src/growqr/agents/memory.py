@@ -22,6 +22,8 @@ CONTEXT_CHARS = 8_000
 _PROFILE_CHARS = 3_000
 _CONTEXT_GOALS = 20
 _CONTEXT_FOLDERS = ("memory/", "plans/", "decisions/")
+_CONTEXT_TITLES = 1_000
+"""More than have room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +143,9 @@ class Memory:
             parts.append(f"## Profile\n{profile.body.strip()[:_PROFILE_CHARS]}")
         if goals:
             parts.append("## Open goals\n" + "\n".join(goal_line(goal) for goal in goals))
-        listed = await asyncio.to_thread(index.listing)
-        memories = [d for d in listed if d.path.startswith(_CONTEXT_FOLDERS)]
-        memories.sort(key=lambda d: str(d.meta.get("updated", "")), reverse=True)
+        memories, count = await asyncio.to_thread(index.newest, _CONTEXT_FOLDERS, _CONTEXT_TITLES)
         text = "\n\n".join(parts)
-        return Context(text + _titles(memories, CONTEXT_CHARS - len(text)), head)
+        return Context(text + _titles(memories, count, CONTEXT_CHARS - len(text)), head)
 
     async def remains(self, repo: RepoRef, path: str) -> Remains:
         """What Git's history still holds of a file, whether it is there now or not."""
@@ -157,18 +157,18 @@ class Memory:
         return await self._index.at(repo, (await commit_at(self._forge, repo, when)).sha)
 
 
-def _titles(memories: Sequence[Document], room: int) -> str:
+def _titles(memories: Sequence[tuple[str, str]], count: int, room: int) -> str:
     """The titles that have room, and how many have not."""
     head, tail = "\n\n## Memories (recall to read them)\n", "\n… and {} more: recall finds them"
     room -= len(head) + len(tail) + 8
     lines: list[str] = []
-    for document in memories:
-        line = f"- {document.path}: {document.title}\n"
+    for path, title in memories:
+        line = f"- {path}: {title}\n"
         room -= len(line)
         if room < 0:
             break
         lines.append(line)
     if not lines:
         return ""
-    left = len(memories) - len(lines)
+    left = count - len(lines)
     return (head + "".join(lines)).rstrip() + (tail.format(left) if left else "")

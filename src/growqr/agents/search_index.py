@@ -16,8 +16,10 @@ from typing import Any
 from growqr.agents import front_matter
 from growqr.agents.search_words import query_terms, snippet, words
 
-_VERSION = 1
+_VERSION = 2
 _TITLE_WEIGHT = 3.0
+_LAST = "\U0010ffff"
+"""After every path that goes on from a prefix."""
 _SCHEMA = """
 CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), sha TEXT NOT NULL);
 CREATE TABLE files (
@@ -27,8 +29,10 @@ CREATE TABLE files (
     size INTEGER NOT NULL,
     title TEXT NOT NULL,
     meta TEXT NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    updated TEXT NOT NULL
 );
+CREATE INDEX files_by_update ON files (updated DESC, path, title);
 CREATE VIRTUAL TABLE text USING fts5(title, body, tokenize = "unicode61 remove_diacritics 0");
 """
 
@@ -116,11 +120,23 @@ class SearchIndex:
         """Return the files whose paths begin so, by path."""
         rows = self._rows(
             "SELECT path, oid, size, title, meta, body FROM files"
-            " WHERE substr(path, 1, ?) = ? ORDER BY path",
-            len(prefix),
+            " WHERE path >= ? AND path < ? ORDER BY path",
             prefix,
+            prefix + _LAST,
         )
         return [_document(row) for row in rows]
+
+    def newest(self, prefixes: Sequence[str], limit: int) -> tuple[list[tuple[str, str]], int]:
+        """Return paths and titles below `prefixes`, the last written first, and how many there
+        are in all.
+        """
+        where = " OR ".join("(path >= ? AND path < ?)" for _ in prefixes)
+        ends = [end for prefix in prefixes for end in (prefix, prefix + _LAST)]
+        # Only the number of placeholders is put into the statement.
+        newest = f"SELECT path, title FROM files WHERE {where} ORDER BY updated DESC, path LIMIT ?"  # noqa: S608
+        rows = self._rows(newest, *ends, limit)
+        ((count,),) = self._rows(f"SELECT count(*) FROM files WHERE {where}", *ends)  # noqa: S608
+        return [(path, title) for path, title in rows], count
 
     def listing(self) -> list[Document]:
         """Return every file, by path, without the bodies."""
@@ -148,7 +164,8 @@ class SearchIndex:
 
     def _put(self, document: Document) -> None:
         added = self._db.execute(
-            "INSERT INTO files (path, oid, size, title, meta, body) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO files (path, oid, size, title, meta, body, updated)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 document.path,
                 document.oid,
@@ -156,6 +173,7 @@ class SearchIndex:
                 document.title,
                 json.dumps(document.meta, default=str),
                 document.body,
+                str(document.meta.get("updated", "")),
             ),
         )
         title = words(f"{document.title} {document.path.removesuffix('.md')}")
