@@ -1,26 +1,22 @@
 """One WebSocket to one actor, shared by the calls and subscriptions of a client."""
 
 import asyncio
-import json
 import logging
-import socket as socket_module
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
-from socket import IPPROTO_TCP
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
-from websockets.typing import Subprotocol
 
 from pyrivet import _wire
 from pyrivet._backoff import Backoff
+from pyrivet._dial import NOT_OPENED, acknowledge, dial, raise_if_hopeless, reason
 from pyrivet._subscription import Subscription
 from pyrivet.errors import (
     ActionError,
-    ActorNotFound,
     CallInterrupted,
     DeadlineExceeded,
     EventsLost,
@@ -31,12 +27,7 @@ from pyrivet.errors import (
 
 log = logging.getLogger("pyrivet")
 
-_MAX_FRAME_BYTES = 32 << 20
-# Opening may include waking the actor, for which the engine allows 30 s.
-_OPEN_SECONDS = 35.0
 _STABLE_SECONDS = 5.0
-_QUICK_ACK: int | None = getattr(socket_module, "TCP_QUICKACK", None)  # Linux only
-_HOPELESS = {"actor.key_too_large", "guard.query_invalid_params", "namespace.not_found"}
 
 
 class _NotRun(Exception):
@@ -71,13 +62,6 @@ class Link:
         self._idle_since = 0.0
         self._last_error = "no connection yet"
         self._actor_id = ""
-
-    @property
-    def _protocols(self) -> list[Subprotocol]:
-        protocols = [Subprotocol("rivet"), Subprotocol(_wire.ENCODING)]
-        if params := self._params():
-            protocols.append(Subprotocol(_wire.quote_params(params)))
-        return protocols
 
     @property
     def closed(self) -> bool:
@@ -197,9 +181,9 @@ class Link:
                 began = loop.time()
                 try:
                     await self._serve()
-                except (OSError, InvalidHandshake, ConnectionClosed, TimeoutError) as error:
-                    self._last_error = _reason(error)
-                    self._raise_if_hopeless()
+                except NOT_OPENED as error:
+                    self._last_error = reason(error)
+                    raise_if_hopeless(self._last_error, creates=self._creates)
                 except _NotRun:
                     self._last_error = "the actor is stopping"
                 except ProtocolError as error:
@@ -216,16 +200,7 @@ class Link:
             self._end(outcome)
 
     async def _serve(self) -> None:
-        async with connect(
-            self._url,
-            subprotocols=self._protocols,
-            compression=None,
-            proxy=None,
-            max_size=_MAX_FRAME_BYTES,
-            max_queue=256,
-            open_timeout=_OPEN_SECONDS,
-            close_timeout=1,
-        ) as socket:
+        async with dial(self._url, self._params(), _wire.ENCODING) as socket:
             self._actor_id = _check_greeting(await socket.recv())
             for name in list(self._subscriptions):
                 await socket.send(_wire.subscription(name, True), text=True)
@@ -235,7 +210,7 @@ class Link:
             self._opened.set_result(socket)
             try:
                 async for frame in socket:
-                    _acknowledge(socket)
+                    acknowledge(socket)
                     self._receive(frame)
             finally:
                 if asyncio.current_task() is self._keeper:
@@ -280,13 +255,6 @@ class Link:
             for subscription in wanting:
                 subscription.report(error)
 
-    def _raise_if_hopeless(self) -> None:
-        code = self._last_error.partition("#")[0].partition(":")[0]
-        if code == "actor.not_found" and not self._creates:
-            raise ActorNotFound("no such actor")
-        if code in _HOPELESS:
-            raise RivetError(self._last_error)
-
     def _forget(self, subscription: Subscription) -> bool:
         """Stop to deliver; returns whether nobody wants that event any more."""
         wanting = self._subscriptions.get(subscription.event, set())
@@ -326,19 +294,6 @@ class Link:
         self._on_closed()
 
 
-def _acknowledge(socket: ClientConnection) -> None:
-    """Have the kernel acknowledge what has come at once.
-
-    The engine's sockets hold a small frame back until the one before is acknowledged (Nagle),
-    and the kernel would wait 40 ms for data to send along: an answer behind an event took 48 ms
-    instead of 4. Linux forgets the option again, so it is set for each frame.
-    """
-    raw = socket.transport.get_extra_info("socket")
-    if raw is not None and _QUICK_ACK is not None:
-        with suppress(OSError):
-            raw.setsockopt(IPPROTO_TCP, _QUICK_ACK, 1)
-
-
 def _check_greeting(frame: str | bytes) -> str:
     """Return the actor's id, or raise what the actor refused the connection with."""
     tag, value = _wire.read_frame(frame)
@@ -362,16 +317,3 @@ def _error(value: Mapping[str, Any]) -> Exception:
         if code == "interrupted":
             return CallInterrupted(message)
     return ActionError(code, message, value.get("metadata"))
-
-
-def _reason(error: Exception) -> str:
-    """Return the engine's code for why a connection failed, such as `actor.not_found`."""
-    if isinstance(error, InvalidStatus):
-        try:
-            body = json.loads(error.response.body or b"")
-            return f"{body['group']}.{body['code']}: {body['message']}"
-        except (ValueError, TypeError, KeyError):
-            return str(error)
-    if isinstance(error, ConnectionClosed) and error.rcvd is not None:
-        return error.rcvd.reason
-    return str(error) or repr(error)

@@ -1,0 +1,75 @@
+"""Opening WebSockets to actors through the engine's gateway, and why that failed."""
+
+import json
+import socket as socket_module
+from collections.abc import Mapping
+from contextlib import suppress
+from socket import IPPROTO_TCP
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.typing import Subprotocol
+
+from pyrivet import _wire
+from pyrivet.errors import ActorNotFound, RivetError
+
+NOT_OPENED = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError)
+"""What `dial` raises."""
+_MAX_FRAME_BYTES = 32 << 20
+# Opening may include waking the actor, for which the engine allows 30 s.
+_OPEN_SECONDS = 35.0
+_QUICK_ACK: int | None = getattr(socket_module, "TCP_QUICKACK", None)  # Linux only
+_HOPELESS = {"actor.key_too_large", "guard.query_invalid_params", "namespace.not_found"}
+
+
+def dial(url: str, params: Mapping[str, Any], *protocols: str) -> connect:
+    """Return a context in which a socket is open; tries once."""
+    offered = ["rivet", *protocols]
+    if params:
+        offered.append(_wire.quote_params(params))
+    return connect(
+        url,
+        subprotocols=[Subprotocol(name) for name in offered],
+        compression=None,
+        proxy=None,
+        max_size=_MAX_FRAME_BYTES,
+        max_queue=256,
+        open_timeout=_OPEN_SECONDS,
+        close_timeout=1,
+    )
+
+
+def reason(error: Exception) -> str:
+    """Return the engine's code for why a connection failed, such as `actor.not_found`."""
+    if isinstance(error, InvalidStatus):
+        try:
+            body = json.loads(error.response.body or b"")
+            return f"{body['group']}.{body['code']}: {body['message']}"
+        except (ValueError, TypeError, KeyError):
+            return str(error)
+    if isinstance(error, ConnectionClosed) and error.rcvd is not None:
+        return error.rcvd.reason
+    return str(error) or repr(error)
+
+
+def raise_if_hopeless(why: str, *, creates: bool) -> None:
+    """Raise if the engine will never let a client in that it refused for this reason."""
+    code = why.partition("#")[0].partition(":")[0]
+    if code == "actor.not_found" and not creates:
+        raise ActorNotFound("no such actor")
+    if code in _HOPELESS:
+        raise RivetError(why)
+
+
+def acknowledge(socket: ClientConnection) -> None:
+    """Have the kernel acknowledge what has come at once.
+
+    The engine's sockets hold a small frame back until the one before is acknowledged (Nagle),
+    and the kernel would wait 40 ms for data to send along: an answer behind an event took 48 ms
+    instead of 4. Linux forgets the option again, so it is set for each frame.
+    """
+    raw = socket.transport.get_extra_info("socket")
+    if raw is not None and _QUICK_ACK is not None:
+        with suppress(OSError):
+            raw.setsockopt(IPPROTO_TCP, _QUICK_ACK, 1)
