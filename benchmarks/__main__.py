@@ -8,6 +8,7 @@ from benchmarks import (
     actors,
     auth,
     commit,
+    early_start,
     followers,
     footprint,
     maintenance,
@@ -32,6 +33,7 @@ ON_REQUEST = {
     "search": search.run,
     "actors": actors.run,
     "workspaces": workspaces.run,
+    "early-start": early_start.run,
 }
 """These take minutes, so they run only when they are named."""
 

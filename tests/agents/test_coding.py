@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pyrivet import ActionError
 
+from growqr.agents import coding
 from growqr.git.forge import Author, Change, CommitRequest
 from growqr.settings import ModelSettings
 from tests.support.household import Household, household
@@ -84,6 +85,11 @@ async def test_a_task_becomes_one_commit_with_a_receipt(tmp_path: Path, engine: 
         assert await home.forge.head(home.repo, f"task/{task['id']}") == commit.sha
         log = await home.log("coding")
         assert any(e["type"] == "task.log" and "sum: 42" in e["data"]["text"] for e in log)
+        written = {"stream": "file", "text": "write greet.py", "path": "greet.py"}
+        assert written in [e["data"] for e in log if e["type"] == "task.log"]
+        tools = [e["data"].get("tool") for e in log if e["type"] == "task.progress"]
+        assert tools == ["write", "bash"]
+        assert "tool" not in await home.call("coding", "task", task["id"])
         states = [e["data"]["status"] for e in log if e["type"] == "workspace.status"]
         assert states[-2:] == ["busy", "idle"]
 
@@ -183,7 +189,10 @@ async def test_a_task_can_be_paused_resumed_and_cancelled(tmp_path: Path, engine
         await home.event("coding", lambda e: e["data"].items() >= idle.items(), after=seen + 3)
 
 
-async def test_sessions_and_the_workspace_serve_the_api(tmp_path: Path, engine: str) -> None:
+async def test_sessions_and_the_workspace_serve_the_api(
+    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coding, "MAX_UNUSED_SESSIONS", 1)
     async with household(tmp_path, engine) as home:
         assert (await home.call("coding", "workspace"))["status"] == "provisioned"
         with pytest.raises(ActionError, match="No session"):
@@ -195,6 +204,8 @@ async def test_sessions_and_the_workspace_serve_the_api(tmp_path: Path, engine: 
         await home.call("coding", "workspace_start")
         await home.event("coding", lambda e: e["data"].get("status") == "ready")
         session = await home.call("coding", "create_session", "A session")
+        with pytest.raises(ActionError, match="wait for a message"):
+            await home.call("coding", "create_session", "One more")
         sent = {"session_id": session["id"], "text": GREET, "message_id": "msg_1"}
         answer = await home.call("coding", "session_message", sent)
         assert await home.call("coding", "session_message", sent) == answer
@@ -205,6 +216,7 @@ async def test_sessions_and_the_workspace_serve_the_api(tmp_path: Path, engine: 
         assert [e["type"] for e in events].count("task.created") == 1
         workspace = await home.call("coding", "workspace")
         assert [s["id"] for s in workspace["sessions"]] == [session["id"]]
+        assert (await home.call("coding", "create_session", "One more"))["id"] != session["id"]
         assert await home.call("coding", "workspace_logs", 0)
         assert (await home.call("coding", "workspace_stop"))["status"] == "stopped"
 

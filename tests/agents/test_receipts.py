@@ -25,6 +25,15 @@ def test_a_receipt_tells_files_commands_and_the_claim() -> None:
     assert "> All is well.\n>\n> **Committed** as `fffffff`" in text
 
 
+def test_a_last_command_that_failed_is_told_first() -> None:
+    runs = [CommandRun(command="a", exit_code=code) for code in (1, 0, None)]
+    assert text_of(Receipt(commands=runs[:1], claim="It works.")).startswith(
+        "**Careful:** the last command did not succeed (exit code 1).\n\n"
+    )
+    assert not text_of(Receipt(commands=runs[:2])).startswith("**Careful")
+    assert "did not succeed (did not finish)" in text_of(Receipt(commands=runs))
+
+
 def test_without_a_change_it_says_so() -> None:
     assert text_of(Receipt()) == "No file changed, so there is no commit."
 

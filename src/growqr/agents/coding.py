@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS session_tasks (
 );
 """
 
+MAX_UNUSED_SESSIONS = 50
+"""Sessions that may be made before anything is said in one of them."""
 MAX_SESSIONS_LISTED = 100
 _WORKSPACE = "workspace"
 _KNOWN = "known"
@@ -120,6 +122,12 @@ class CodingAgent(SubAgent):
     async def create_session(self, title: str) -> dict[str, Any]:
         """Make a session, which may take as long as the server's start."""
         self._check_running()
+        [row] = await self.db.query(
+            "SELECT count(*) AS unused FROM sessions"
+            " WHERE id NOT IN (SELECT session_id FROM session_tasks)"
+        )
+        if row["unused"] >= MAX_UNUSED_SESSIONS:
+            raise ActionError("too_many", f"{MAX_UNUSED_SESSIONS} sessions wait for a message.")
         workspace = await self._used_workspace()
         title = tasks.title_of(title)
         try:

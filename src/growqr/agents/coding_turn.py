@@ -47,6 +47,7 @@ NO_ANSWER = (
     "Nobody answered in time, so the answer is no. Go on without it if you can, else stop and say "
     "what is missing."
 )
+_WRITING = frozenset({"write", "edit"})
 _YES = frozenset({"allow", "allowed", "yes", "y", "ok", "okay"})
 MAX_INTERRUPTIONS = 6
 """Times that one task is continued after crashes and pauses."""
@@ -157,7 +158,7 @@ class CodingTurn:
             shown = f"$ {progress.title}" if progress.tool == "bash" else _words(progress)
             await job.log("tool", shown)
             # Nobody knows how many steps there will be: each brings it a bit nearer to the end.
-            await job.progress(0.9 - 0.8 * 0.85**self._tools, shown)
+            await job.progress(0.9 - 0.8 * 0.85**self._tools, shown, tool=progress.tool)
         elif isinstance(progress, ToolFinished):
             await self._tool_finished(progress)
         elif isinstance(progress, Retrying):
@@ -213,6 +214,8 @@ class CodingTurn:
         if tool.tool != "bash":
             if tool.failed:
                 await self._job.log("error", tool.output)
+            elif tool.path is not None and tool.tool in _WRITING:
+                await self._job.log("file", f"{tool.tool} {tool.path}", path=tool.path)
             return
         if tool.output.strip():
             await self._job.log("output", tool.output)

@@ -80,26 +80,32 @@ class TaskJob:
         journal.put(change, self.task_id, key, value)
         change.then(lambda: self._saved.__setitem__(key, value))
 
-    async def progress(self, share: float, text: str) -> None:
-        """Record how much is done (0 to 1) and, in a few words, what is going on."""
+    async def progress(self, share: float, text: str, *, tool: str | None = None) -> None:
+        """Record how much is done (0 to 1) and, in a few words, what is going on, by which tool."""
         async with self.agent.event_log.change() as change:
             task = self.agent.update(change, self.task_id, progress=max(0.0, min(share, 1.0)))
-            tasks.emit(change, "task.progress", task, text=messages.cut(text, 2_000))
+            with_tool = {"tool": tool} if tool else {}
+            tasks.emit(change, "task.progress", task, text=messages.cut(text, 2_000), **with_tool)
 
-    async def log(self, stream: str, text: str) -> None:
-        """Add to the task's log; past the limit for a task one last line says it was cut."""
+    async def log(self, stream: str, text: str, *, path: str | None = None) -> None:
+        """Add to the task's log; past the limit for a task one last line says it was cut.
+
+        `path` is the file of the workspace that the entry is about.
+        """
         most = self.agent.services.settings.limits.log_bytes
         if self.log_bytes > most:
             return
         text = messages.cut(text, 16_000)
         self.log_bytes += len(text.encode())
         if self.log_bytes > most:
-            stream, text = "system", f"Log cut: a task keeps at most {most} bytes."
+            stream, path = "system", None
+            text = f"Log cut: a task keeps at most {most} bytes."
         async with self.agent.event_log.change() as change:
             change.execute(
                 "UPDATE tasks SET log_bytes = ? WHERE id = ?", self.log_bytes, self.task_id
             )
-            change.emit("task.log", {"stream": stream, "text": text}, task_id=self.task_id)
+            data = {"stream": stream, "text": text} | ({"path": path} if path else {})
+            change.emit("task.log", data, task_id=self.task_id)
 
     async def say(
         self,

@@ -30,7 +30,7 @@ def on_the_wire(receipt: Receipt) -> Receipt:
 
 def text_of(receipt: Receipt) -> str:
     """Return the receipt as Markdown."""
-    parts = [_commit(receipt)]
+    parts = [*_warning(receipt.commands), _commit(receipt)]
     if receipt.commands:
         parts.append(_commands(receipt.commands))
     if receipt.left_out:
@@ -47,6 +47,13 @@ def text_of(receipt: Receipt) -> str:
         quoted = "\n".join(f"> {line}".rstrip() for line in _claim(receipt.claim).splitlines())
         parts.append(f"In the coding agent's own words, unchecked:\n\n{quoted}")
     return "\n\n".join(parts)
+
+
+def _warning(commands: Sequence[CommandRun]) -> list[str]:
+    """Say first what a claim of success would hide."""
+    if not commands or commands[-1].exit_code == 0:
+        return []
+    return [f"**Careful:** the last command did not succeed ({_ending(commands[-1])})."]
 
 
 def _commit(receipt: Receipt) -> str:

@@ -39,7 +39,7 @@ def moved(task: Task, **fields: Any) -> Task:
     return task.model_copy(update={"updated_at": now(), **fields})
 
 
-EVENT_ONLY = frozenset({"text", "closed_question"})
+EVENT_ONLY = frozenset({"text", "tool", "closed_question"})
 """What a `task.*` event may carry besides the task."""
 
 
