@@ -12,7 +12,7 @@ from typing import Any
 import pyrivet
 
 SUBJECTS = {
-    "Actors": "Actor ActorOptions action queue Connection Request Response",
+    "Actors": "Actor ActorOptions action queue Connection WebSocket Request Response",
     "What an actor keeps": "Database Result Transaction KeyValue Queue Schedule Alarm",
     "Running them": "Worker Engine find_engine",
     "Clients": "Client ActorHandle Subscription",

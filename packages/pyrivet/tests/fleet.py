@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from pyrivet import Actor, Worker, action
+from pyrivet import Actor, ActorOptions, Worker, action
 
 
 class Tally(Actor):
@@ -58,6 +58,12 @@ class Tally(Actor):
                 await self.note("diary")
                 diary.write(f"{self.generation}\n")
                 await asyncio.sleep(0.005)
+
+
+class Napping(Tally):
+    """May sleep while clients are connected."""
+
+    options = ActorOptions(hibernate=True)
 
 
 class Member:
@@ -118,7 +124,7 @@ async def fleet_of(endpoint: str, pool: str, token: str | None) -> AsyncIterator
 async def main(endpoint: str, pool: str, token: str) -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    async with Worker(endpoint, {"tally": Tally}, pool=pool, token=token):
+    async with Worker(endpoint, {"tally": Tally, "napping": Napping}, pool=pool, token=token):
         print("connected", flush=True)  # noqa: T201 - the test waits for it
         await told.wait()
 

@@ -9,6 +9,7 @@ from pyrivet._raw import Request, Response
 from pyrivet._schedule import Alarm, Schedule
 from pyrivet._subscription import Subscription
 from pyrivet._transaction import Transaction
+from pyrivet._websocket import WebSocket
 from pyrivet.actor import Actor, ActorOptions
 from pyrivet.client import ActorHandle, Client
 from pyrivet.engine import Engine, find_engine
@@ -58,6 +59,7 @@ __all__ = [
     "Subscription",
     "Transaction",
     "Unreachable",
+    "WebSocket",
     "Worker",
     "WorkerError",
     "action",

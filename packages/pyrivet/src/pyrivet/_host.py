@@ -4,14 +4,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from pyrivet import _protocol as p
 from pyrivet._actions import Kind, actions_of, queues_of
 from pyrivet._connection import Connection
 from pyrivet._envoy import Envoy
+from pyrivet._hibernation import KeptSockets
 from pyrivet._http import HELD_SECONDS, HttpRequest
 from pyrivet._runtime import ActorRun
 from pyrivet._tunnel import Channel, channel_id
+from pyrivet._websocket import PREFIX as WEBSOCKETS
+from pyrivet._websocket import WebSocket
 from pyrivet.actor import Actor, state_model
 
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ class Exchange(Protocol):
 
     channel: Channel
 
-    def receive(self, message_id: p.MessageId, kind: p.FromClient) -> None:
+    def heard(self, message_id: p.MessageId, kind: p.FromClient) -> None:
         """Take a message of the client."""
 
     def broken(self) -> p.ToClient:
@@ -64,7 +68,7 @@ class Host:
 
     def start(self, checkpoint: p.Checkpoint, start: p.Start) -> None:
         try:
-            run = self._build(checkpoint, start.config)
+            run = self._build(checkpoint, start)
         except Exception:
             log.exception("actor.cannot_be_made", extra={"actor": start.config.name})
             failed = p.StateUpdate(p.Stopped(p.StopCode.ERROR, "the actor cannot be made"))
@@ -94,7 +98,7 @@ class Host:
             case _:
                 exchange = self._exchanges.get(channel_id(message_id))
                 if exchange is not None:
-                    exchange.receive(message_id, kind)
+                    exchange.heard(message_id, kind)
 
     def connected(self) -> None:
         for channel, farewell in self._broken:
@@ -111,7 +115,8 @@ class Host:
         for run in list(self._runs.values()):
             run.fail("no connection to the engine")
 
-    def _build(self, place: p.Checkpoint, config: p.ActorConfig) -> ActorRun:
+    def _build(self, place: p.Checkpoint, start: p.Start) -> ActorRun:
+        config = start.config
         actor = self._factories[config.name]()
         cls = type(actor)
         if cls not in self._kinds:
@@ -124,6 +129,14 @@ class Host:
             kind=self._kinds[cls],
             client=self._client,
             before=self._runs.get(place.actor_id),
+            kept=KeptSockets(
+                [
+                    Channel(self.envoy, p.MessageId(kept.gateway_id, kept.request_id, 0))
+                    for kept in start.hibernating_requests
+                ],
+                self._register,
+                self._forget,
+            ),
         )
 
     async def _live(self, run: ActorRun) -> None:
@@ -143,9 +156,14 @@ class Host:
         if run is None:
             channel.send(p.SocketClose(1011, "envoy.actor_not_found", hibernate=False))
             return
-        connection = Connection(run, channel, opened, self._forget)
-        self._exchanges[channel.id] = connection
-        run.audience.open(connection)
+        if urlsplit(opened.path).path.startswith(f"{WEBSOCKETS}/"):
+            socket = WebSocket(run, channel, opened, self._forget)
+            self._register(socket)
+            run.audience.open_socket(socket)
+        else:
+            connection = Connection(run, channel, opened, self._forget)
+            self._register(connection)
+            run.audience.open(connection)
 
     def _open_request(self, message_id: p.MessageId, start: p.RequestStart) -> None:
         channel = Channel(self.envoy, message_id)
@@ -155,8 +173,11 @@ class Host:
             asyncio.get_running_loop().call_later(HELD_SECONDS, channel.send, answer)
             return
         exchange = HttpRequest(run, channel, start, self._forget)
-        self._exchanges[channel.id] = exchange
+        self._register(exchange)
         exchange.begin()
+
+    def _register(self, exchange: Exchange) -> None:
+        self._exchanges[exchange.channel.id] = exchange
 
     def _forget(self, key: bytes) -> None:
         self._exchanges.pop(key, None)

@@ -9,11 +9,11 @@ from urllib.parse import unquote, urlsplit
 from pyrivet import _protocol as p
 from pyrivet import _wire
 from pyrivet._body import RequestBody, ResponseBody, collect, once, pieces
-from pyrivet._connection import MAX_SENT_BYTES
 from pyrivet._encodings import JSON, Encoding, encoding_named
 from pyrivet._outcome import Outcome, Refusal
 from pyrivet._raw import Request, Response
 from pyrivet._runtime import ActorRun
+from pyrivet._socket import MAX_SENT_BYTES
 from pyrivet._tunnel import Channel
 from pyrivet.errors import ProtocolError
 
@@ -83,7 +83,7 @@ class HttpRequest:
         except (ProtocolError, Refusal) as error:
             self._fail(Outcome.of(error, {}))
 
-    def receive(self, _: p.MessageId, kind: p.FromClient) -> None:
+    def heard(self, _: p.MessageId, kind: p.FromClient) -> None:
         """Take what the client's side says after the start of the request."""
         match kind:
             case p.BodyChunk():

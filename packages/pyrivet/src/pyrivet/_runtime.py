@@ -14,6 +14,7 @@ from pyrivet._audience import Audience
 from pyrivet._calls import Calls
 from pyrivet._database import Database
 from pyrivet._envoy import Envoy
+from pyrivet._hibernation import Hibernation, KeptSockets
 from pyrivet._idle import Idleness
 from pyrivet._key import split_key
 from pyrivet._kv import KeyValue
@@ -22,6 +23,7 @@ from pyrivet._schedule import LOAD, REPEATS, SCHEMA, Schedule
 from pyrivet._state import LOAD as LOAD_STATE
 from pyrivet._state import State
 from pyrivet._tasks import Chore, Tasks
+from pyrivet._tunnel import Channel
 from pyrivet._wake import WakeTime
 from pyrivet.actor import Actor, attach
 
@@ -49,6 +51,7 @@ class ActorRun:
         kind: Kind,
         client: "Client",
         before: "ActorRun | None",
+        kept: "KeptSockets",
     ) -> None:
         self.id = place.actor_id
         self.generation = place.generation
@@ -62,6 +65,7 @@ class ActorRun:
         self._raw_input = config.input
         self._actor = actor
         self._before = before
+        self._hibernation = Hibernation(self, kept)
         self._stop: asyncio.Future[p.StopReason] = asyncio.get_running_loop().create_future()
         self._failure: str | None = None
         self._unasked: str | None = None
@@ -99,6 +103,14 @@ class ActorRun:
             arrived=self._work_queues,
         )
         self._queue_work = Chore(self._tasks, self.hold, self.queues.work, "queues")
+
+    @property
+    def accepting(self) -> bool:
+        """Whether it takes calls."""
+        return self._tasks.accepting
+
+    def channel(self, opened: p.MessageId) -> Channel:
+        return Channel(self._envoy, opened)
 
     async def live(self) -> None:
         """Start, run until told to stop or until it fails, stop, and report each step."""
@@ -187,11 +199,14 @@ class ActorRun:
                 self.input = cbor2.loads(self._raw_input)
             attach(self._actor, self)
             basics = (SCHEMA, REPEATS, _META, LOAD, _CREATED, LOAD_STATE)
-            statements = [*[(sql, ()) for sql in basics], *self.queues.statements()]
-            results = await self.db.ensure(statements)
+            queues = self.queues.statements()
+            kept = self._hibernation.statements()
+            results = await self.db.ensure([*[(sql, ()) for sql in basics], *queues, *kept])
             self.schedule.load(results[3].rows)
-            if len(results) > len(basics):
-                self.queues.waiting = results[-1].rows[0]["waiting"]
+            if queues:
+                self.queues.waiting = results[len(basics) + len(queues) - 1].rows[0]["waiting"]
+            if kept:
+                self._hibernation.restore(results[-1])
             saved = results[5].rows
             if self._state is not None and not self._state.load(
                 saved[0]["value"] if saved else None
@@ -207,6 +222,7 @@ class ActorRun:
     def _run(self) -> None:
         self._tasks.accepting = True
         self._emit(p.StateUpdate(p.Running()))
+        self._hibernation.resume()
         self._wake.begin()
         self.schedule.resume()
         self._work_queues()
@@ -217,12 +233,15 @@ class ActorRun:
         self.schedule.pause()
         self.queues.pause()
         self._idleness.stop()
+        await self.audience.end_sockets()
         await self._tasks.finish_calls(grace)
         unfinished = bool(self._tasks.work or self.queues.waiting)
         await self._tasks.cancel_all()
         if started and self._failure is None:
             gone = asked in (p.StopReason.DESTROY, p.StopReason.STOP_INTENT)
             await self._hook(self._actor.on_destroy() if gone else self._actor.on_sleep())
+            if not gone:
+                await self._hibernation.leave()
         # Every call that has come in is answered by now, unless this generation failed.
         reason = _wire.DRAINED if self._failure is None else "failed"
         await self.audience.part(reason)

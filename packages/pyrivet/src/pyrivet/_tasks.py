@@ -18,6 +18,7 @@ class Tasks:
     def __init__(self, label: str, ids: Mapping[str, Any]) -> None:
         self.calls: set[asyncio.Task[Any]] = set()
         self.work: set[asyncio.Task[Any]] = set()
+        self._talks: set[asyncio.Task[Any]] = set()
         self.accepting = False
         """Whether the actor runs and takes calls."""
         self.abandoned = False
@@ -26,6 +27,10 @@ class Tasks:
 
     def start_call(self, call: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         return self._start(self.calls, call, name)
+
+    def start_talk(self, talk: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
+        """Start a call that is not counted as one, as it may last for as long as its client."""
+        return self._start(self._talks, talk, name)
 
     def start_work(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         """Start something whose failure nobody waits for: it is logged."""
@@ -37,17 +42,17 @@ class Tasks:
         """Cancel everything, and whatever is started from now on."""
         self.abandoned = True
         current = asyncio.current_task()
-        for task in [*self.calls, *self.work]:
+        for task in [*self.calls, *self._talks, *self.work]:
             if task is not current:
                 task.cancel()
 
     async def finish_calls(self, seconds: float) -> None:
-        if self.calls:
-            await asyncio.wait(self.calls, timeout=seconds)
+        if under_way := self.calls | self._talks:
+            await asyncio.wait(under_way, timeout=seconds)
 
     async def cancel_all(self) -> None:
         """Cancel everything and wait: the next generation must find nothing of this one."""
-        while tasks := [*self.calls, *self.work]:
+        while tasks := [*self.calls, *self._talks, *self.work]:
             for task in tasks:
                 task.cancel()
             _, left = await asyncio.wait(tasks, timeout=_CANCEL_SECONDS)

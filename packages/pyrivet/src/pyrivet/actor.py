@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyrivet._raw import Request, Response
     from pyrivet._runtime import ActorRun
     from pyrivet._schedule import Schedule
+    from pyrivet._websocket import WebSocket
     from pyrivet.client import Client
 
 T = TypeVar("T")
@@ -42,6 +43,12 @@ class ActorOptions:
     """Messages waiting in all queues together; more are refused with `queue_full`."""
     max_message_bytes: int = 4 << 20
     """Longer messages from clients are refused."""
+    hibernate: bool = False
+    """Whether the actor may sleep while clients are connected.
+
+    They stay connected then, and so while it moves to another worker; a message wakes it. What
+    it keeps in memory is gone as at every sleep, `on_connect` and `on_disconnect` do not run.
+    """
     write_timeout: timedelta = timedelta(seconds=30)
     """A client that takes nothing of what waits for it for this long is dropped."""
     max_unsent_events: int = 1_024
@@ -98,6 +105,14 @@ class Actor:
 
     async def on_disconnect(self, conn: "Connection") -> None:
         """Run after a connection has ended."""
+
+    async def on_websocket(self, socket: "WebSocket") -> None:
+        """Talk over a plain WebSocket to `/websocket/{path}`, which is closed at the end.
+
+        Runs beside actions, as work in the background does, for as long as the client stays. By
+        default such sockets are refused.
+        """
+        raise NotImplementedError
 
     async def on_alarm(self) -> None:
         """Run when the time of `self.schedule.set_alarm` has come."""
