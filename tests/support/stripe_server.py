@@ -1,8 +1,9 @@
 """A Stripe-like server of our own on loopback, with the endpoints that we call.
 
-localstripe has no Checkout Sessions or portal, and answers in the shapes of older API versions;
-this one answers as version 2026-10-28 does. Its webhooks are signed as Stripe signs them. It
-delivers them to `webhook_url`; without one they stay in `outbox` for a test to deliver.
+localstripe (`tests.support.localstripe`) has no prices, Checkout Sessions or portal, and answers in
+the shapes of older API versions; this one answers as version 2026-10-28 does. Its webhooks are
+signed as Stripe signs them. It delivers them to `webhook_url`; without one they stay in `outbox`
+for a test to deliver.
 """
 
 import json
