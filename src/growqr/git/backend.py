@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from growqr.errors import Unavailable
+from growqr.git.program import git_environment
 
 MAX_PROCESSES = 16
 MAX_PER_REPO = 4
@@ -132,7 +133,7 @@ class Backend:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=self._environment(request, git, home),
+            env=self._environment(request, home),
             cwd=home,
             start_new_session=True,  # its children end with it
             limit=_CHUNK,
@@ -158,21 +159,13 @@ class Backend:
             await _end(process)
             await asyncio.gather(feeding, answering, errors, return_exceptions=True)
 
-    def _environment(self, request: GitRequest, git: str, home: Path) -> dict[str, str]:
+    def _environment(self, request: GitRequest, home: Path) -> dict[str, str]:
         repository = self._folder / f"{request.repo_id}.git"
         info = request.what == "info/refs"
+        # Where the repository's own settings say that a push cleans up, that is done by us.
+        config = {"receive.autogc": "false"}
         environment = {
-            "PATH": f"{Path(git).parent}:{os.defpath}",
-            "LC_ALL": "C",
-            "HOME": str(home),
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_COUNT": "2",
-            "GIT_CONFIG_KEY_0": "safe.directory",
-            "GIT_CONFIG_VALUE_0": str(repository),
-            "GIT_CONFIG_KEY_1": "receive.autogc",  # also where the repository's own says yes
-            "GIT_CONFIG_VALUE_1": "false",
-            "GIT_TERMINAL_PROMPT": "0",
+            **git_environment(repository, config, str(home)),
             "GIT_PROJECT_ROOT": str(self._folder),
             "GIT_HTTP_EXPORT_ALL": "1",
             "PATH_INFO": f"/{request.repo_id}.git/{request.what}",

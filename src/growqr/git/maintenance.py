@@ -24,6 +24,8 @@ from threading import Lock
 
 import structlog
 
+from growqr.git.program import git_environment
+
 EACH_WRITES = 50
 """Writes of one repository after which its loose objects are counted."""
 MOST_LOOSE = 2_000
@@ -160,18 +162,7 @@ def _start(repository: Path, step: tuple[str, ...], held: int) -> subprocess.Pop
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env={
-            "PATH": os.environ.get("PATH", os.defpath),
-            "LC_ALL": "C",
-            "HOME": os.devnull,
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_COUNT": "2",
-            "GIT_CONFIG_KEY_0": "safe.directory",
-            "GIT_CONFIG_VALUE_0": str(repository),
-            "GIT_CONFIG_KEY_1": "pack.threads",
-            "GIT_CONFIG_VALUE_1": "1",
-        },
+        env=git_environment(repository, {"pack.threads": "1"}),
         pass_fds=(held,),
         start_new_session=True,  # its children end with it
     )

@@ -5,7 +5,6 @@ of ours and nothing else, which opens the repositories that the key belongs to.
 """
 
 import hashlib
-import os
 import re
 import shlex
 import shutil
@@ -18,6 +17,7 @@ from sqlalchemy import select
 from growqr.db.engine import Database
 from growqr.db.tables import DeployKey
 from growqr.errors import Forbidden, Unavailable
+from growqr.git.program import git_environment
 
 _PATH = re.compile(
     r"/?(?P<repo>[A-Za-z0-9][A-Za-z0-9_-]{0,63})/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.git"
@@ -74,18 +74,7 @@ async def command_for(
     git = shutil.which("git")
     if git is None:
         raise Unavailable("git is not installed here.")
-    environment = {
-        "PATH": f"{Path(git).parent}:{os.defpath}",
-        "LC_ALL": "C",
-        "HOME": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": "safe.directory",
-        "GIT_CONFIG_VALUE_0": str(repository),
-        "GIT_CONFIG_KEY_1": "receive.autogc",
-        "GIT_CONFIG_VALUE_1": "false",
-    }
+    environment = git_environment(repository, {"receive.autogc": "false"})
     if _PROTOCOL.fullmatch(protocol):
         environment["GIT_PROTOCOL"] = protocol
     return GitCommand(git, [git, service.removeprefix("git-"), str(repository)], environment)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from growqr.git.forge import ForgeBroken, ForgeDown
+from growqr.git.program import git_environment
 
 MAX_SECONDS = 300
 """Wall time of one of them; silence ends it after SILENT_SECONDS."""
@@ -47,7 +48,7 @@ def _git(path: Path, url: str, authorization: str, command: tuple[str, ...]) -> 
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=_environment(git, path, url, authorization, home),
+            env=git_environment(path, _config(url, authorization), home),
             cwd=home,
             start_new_session=True,  # its children end with it
         )
@@ -65,27 +66,11 @@ def _git(path: Path, url: str, authorization: str, command: tuple[str, ...]) -> 
         raise ForgeDown(f"a {what} at Gitea failed: {said.decode(errors='replace')[:300]}")
 
 
-def _environment(git: str, path: Path, url: str, authorization: str, home: str) -> dict[str, str]:
-    config = {
-        "safe.directory": str(path),
+def _config(url: str, authorization: str) -> dict[str, str]:
+    return {
         f"http.{url}.extraHeader": f"Authorization: {authorization}",
         "http.followRedirects": "false",
         "http.lowSpeedLimit": "1",
         "http.lowSpeedTime": str(SILENT_SECONDS),
         "credential.helper": "",
-    }
-    numbered = {
-        f"GIT_CONFIG_{part}_{number}": text
-        for number, pair in enumerate(config.items())
-        for part, text in zip(("KEY", "VALUE"), pair, strict=True)
-    }
-    return {
-        "PATH": f"{Path(git).parent}:{os.defpath}",
-        "LC_ALL": "C",
-        "HOME": home,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_COUNT": str(len(config)),
-        **numbered,
     }

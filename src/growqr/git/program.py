@@ -1,0 +1,29 @@
+"""The environment that the `git` program gets from us: nothing of ours, and nobody's settings."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def git_environment(
+    repository: Path, config: Mapping[str, str] | None = None, home: str = os.devnull
+) -> dict[str, str]:
+    """Environment for git on one bare repository; `config` counts beside the repository's own."""
+    settings = {"safe.directory": str(repository), **(config or {})}
+    numbered = {
+        f"GIT_CONFIG_{part}_{number}": text
+        for number, pair in enumerate(settings.items())
+        for part, text in zip(("KEY", "VALUE"), pair, strict=True)
+    }
+    git = shutil.which("git")
+    return {
+        "PATH": f"{Path(git).parent}:{os.defpath}" if git else os.defpath,
+        "LC_ALL": "C",
+        "HOME": home,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_COUNT": str(len(settings)),
+        **numbered,
+    }
