@@ -54,6 +54,7 @@ async def _measure(folder: Path, stripe: StripeServer) -> list[Result]:
         return [
             await _local(folder, entitlements),
             await _clerk(db, entitlements),
+            _service(folder),
             await _messages(entitlements),
             await _webhooks(stripe, customer, subscriptions),
         ]
@@ -71,6 +72,16 @@ async def _local(folder: Path, entitlements: Entitlements) -> Result:
         await entitlements.require(tokens.verify(token).user_id)
         times.append((time.perf_counter() - began) * 1000)
     return Result("local token and entitlement", times, budget=0.3)
+
+
+def _service(folder: Path) -> Result:
+    tokens = TokenService.open(folder / "secrets", timedelta(hours=1))
+    times = []
+    for _ in range(COUNT):
+        began = time.perf_counter()
+        tokens.for_service(user_id=USER, actor_id="act_1", audience="qscore", scope="qscore:assess")
+        times.append((time.perf_counter() - began) * 1000)
+    return Result("a token for one call of a service", times)
 
 
 async def _clerk(db: Database, entitlements: Entitlements) -> Result:
