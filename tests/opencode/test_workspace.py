@@ -94,6 +94,13 @@ async def test_a_failed_command_shows_its_exit_code(running: Running) -> None:
         assert "ended with exit code 3" in progress[-1].text
 
 
+@BOTH
+async def test_commands_give_way_when_processors_are_scarce(running: Running) -> None:
+    async with running() as workspaces:
+        progress = await ask(await workspaces.get(spec()), "run: nice")
+        assert ToolFinished("bash", "nice", "10\n", 0) in progress
+
+
 async def test_files_from_outside_are_seen_inside_and_back(running: Running) -> None:
     async with running() as workspaces:
         workspace = await workspaces.get(spec())
