@@ -26,10 +26,12 @@ from pyrivet import (
     Request,
     Response,
     Unreachable,
+    WebSocket,
     Worker,
     action,
     queue,
 )
+from websockets.exceptions import ConnectionClosed
 
 from .conftest import Stage
 from .proxy import Proxy
@@ -100,6 +102,11 @@ class Log(Actor):
         yield "first\n"
         await self.endless.wait()
         yield "second\n"
+
+    async def on_websocket(self, socket: WebSocket) -> None:
+        await socket.send(f"{socket.path} {socket.query} {socket.params}")
+        async for message in socket:
+            await socket.send(message)
 
     async def on_request(self, request: Request) -> Response:
         if request.path == "/lines":
@@ -210,6 +217,24 @@ async def read_and_cut(log: ActorHandle, proxy: Proxy) -> None:
     async with log.stream("lines") as response:
         async for _ in response.aiter_lines():
             proxy.cut()
+
+
+async def test_plain_websocket(stage: Stage, log: ActorHandle, key: list[str]) -> None:
+    async with Proxy(stage.endpoint).serve() as proxy:
+        stage.endpoint, proxy.refusals = proxy.endpoint, 1
+        client = await stage.client(conn_params={"who": "Ann"})
+        async with client.get_or_create("log", key).websocket("/chat?room=1") as socket:
+            assert proxy.refusals == 0
+            assert await socket.recv() == "/chat room=1 {'who': 'Ann'}"
+            await socket.send(b"\x00\xff")
+            assert await socket.recv() == b"\x00\xff"
+    async with log.client.get("log", [*key, "nobody"]).websocket("/chat") as socket:
+        with pytest.raises(ConnectionClosed, match=r"actor\.not_found"):
+            await socket.recv()
+    nowhere = Client("http://127.0.0.1:9").get("log", key)
+    with pytest.raises(Unreachable):
+        async with nowhere.websocket("/chat", timeout=timedelta(seconds=0.2)):
+            pass
 
 
 WAYS: dict[str, Callable[[ActorHandle], Awaitable[Any]]] = {

@@ -1,8 +1,9 @@
 """Opening WebSockets to actors through the engine's gateway, and why that failed."""
 
+import asyncio
 import json
 import socket as socket_module
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from socket import IPPROTO_TCP
 from typing import Any
@@ -12,7 +13,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Subprotocol
 
 from pyrivet import _wire
-from pyrivet.errors import ActorNotFound, RivetError
+from pyrivet._backoff import Backoff
+from pyrivet.errors import ActorNotFound, RivetError, Unreachable
 
 NOT_OPENED = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError)
 """What `dial` raises."""
@@ -24,7 +26,7 @@ _HOPELESS = {"actor.key_too_large", "guard.query_invalid_params", "namespace.not
 
 
 def dial(url: str, params: Mapping[str, Any], *protocols: str) -> connect:
-    """Return a context in which a socket is open; tries once."""
+    """Return what opens a socket, once: a context, or to be awaited."""
     offered = ["rivet", *protocols]
     if params:
         offered.append(_wire.quote_params(params))
@@ -38,6 +40,24 @@ def dial(url: str, params: Mapping[str, Any], *protocols: str) -> connect:
         open_timeout=_OPEN_SECONDS,
         close_timeout=1,
     )
+
+
+async def dial_until(
+    url: str, params: Callable[[], Mapping[str, Any]], seconds: float
+) -> ClientConnection:
+    """Open a socket, trying again until it is open; raises Unreachable."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    backoff, last = Backoff(0.02, 1.0), "no connection yet"
+    try:
+        async with asyncio.timeout_at(deadline):
+            while True:
+                try:
+                    return await dial(url, params())
+                except NOT_OPENED as error:
+                    last = reason(error)
+                await asyncio.sleep(backoff.delay())
+    except TimeoutError:
+        raise Unreachable(last) from None
 
 
 def reason(error: Exception) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -11,8 +11,10 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
+from websockets.asyncio.client import ClientConnection
 
 from pyrivet import _wire
+from pyrivet._dial import dial_until
 from pyrivet._link import Link
 from pyrivet._management import destroy_actor
 from pyrivet._place import ById, ByKey, Gateway, Place
@@ -262,6 +264,24 @@ class ActorHandle:
             content=body,
             seconds=timeout.total_seconds(),
         )
+
+    @asynccontextmanager
+    async def websocket(
+        self, path: str, *, timeout: timedelta = _CALL_TIMEOUT
+    ) -> AsyncIterator[ClientConnection]:
+        """Open a plain WebSocket to `Actor.on_websocket`; yields a connection of `websockets`.
+
+        Tries again until the engine answers or `timeout` is over: Unreachable. Once it is open it
+        does not connect again: `ConnectionClosed` of `websockets` says how it ended. The engine
+        answers before it has reached the actor, so that is also how to hear that it could not,
+        with a reason such as `actor.not_found`. `path` may have a query.
+        """
+        path, _, query = path.removeprefix("/").partition("?")
+        client = self.client
+        url = client._gateway.url(self.place, f"/websocket/{path}", scheme="ws", query=query)
+        socket = await dial_until(url, client._conn_params, timeout.total_seconds())
+        async with socket:
+            yield socket
 
     async def resolve(self, *, timeout: timedelta = _CALL_TIMEOUT) -> str:
         """Return the actor's id, for `Client.get_for_id`; raises as `call` does."""
