@@ -6,20 +6,17 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
-
 from growqr.agents import coding_files, journal
+from growqr.agents.coding_questions import AnswerLate, ModelQuestions
 from growqr.agents.conflicts import settle
-from growqr.agents.job import TaskFailed, TaskJob, Unanswered
-from growqr.agents.questions import Asking
+from growqr.agents.job import TaskFailed, TaskJob
 from growqr.agents.receipts import MAX_COMMANDS, on_the_wire, text_of
-from growqr.events import CommandRun, QuestionKind, Receipt, TaskResult
+from growqr.events import CommandRun, Receipt, TaskResult
 from growqr.git.forge import Author, Change, CommitInfo, MergeConflict
 from growqr.opencode.types import (
     Asked,
     Finished,
     Progress,
-    QuestionGone,
     Retrying,
     Said,
     SessionMissing,
@@ -43,12 +40,7 @@ CONTINUE = (
     "Your work on this task was interrupted. Look at what is in the workspace, then continue "
     "where you stopped. This is the task:"
 )
-NO_ANSWER = (
-    "Nobody answered in time, so the answer is no. Go on without it if you can, else stop and say "
-    "what is missing."
-)
 _WRITING = frozenset({"write", "edit"})
-_YES = frozenset({"allow", "allowed", "yes", "y", "ok", "okay"})
 MAX_INTERRUPTIONS = 6
 """Times that one task is continued after crashes and pauses."""
 MAX_FAILURES = 2
@@ -68,6 +60,7 @@ class CodingTurn:
         self._agent = agent
         self._job = job
         self._workspace = workspace
+        self._questions = ModelQuestions(job, workspace)
         self._commands = [CommandRun.model_validate(run) for run in job.saved("commands") or ()]
         self._tools = 0
 
@@ -77,9 +70,7 @@ class CodingTurn:
         if result is not None:
             return TaskResult.model_validate(result)
         if self._job.saved("claim") is None:
-            asked = self._asked()
-            if asked is not None:  # asked by an earlier run; nothing runs while a person thinks
-                await self._answer_to(asked)
+            await self._questions.settle()
             starting = self._agent.start_early(self._workspace)
             try:
                 self._workspace.begin_task(int(self._job.saved("tokens") or 0))
@@ -103,7 +94,7 @@ class CodingTurn:
                 # The workspace was rebuilt, and its sessions went with the old one.
                 await self._job.save("session", None)
                 reason = "The coding session was lost."
-            except _AnswerLate:
+            except AnswerLate:
                 continue  # the next prompt brings the answer
             except (_TurnBroke, WorkspaceFailed) as error:
                 reason = error.detail
@@ -122,9 +113,8 @@ class CodingTurn:
         parts = [self._job.task.prompt, STANDING]
         if prompts:
             parts.insert(0, CONTINUE)
-        asked = self._asked()
-        if asked is not None:
-            parts.append(await self._told(asked))
+        if answered := await self._questions.words():
+            parts.append(answered)
         # Leaving this block early, for a pause or a cancellation, aborts the turn inside.
         async with aclosing(self._workspace.prompt(session_id, "\n\n".join(parts))) as turn:
             async for progress in turn:
@@ -164,51 +154,7 @@ class CodingTurn:
         elif isinstance(progress, Retrying):
             await job.log("system", f"The model did not answer ({progress.reason}); trying again.")
         elif isinstance(progress, Asked):
-            await self._ask(session_id, progress)
-
-    async def _ask(self, session_id: str, asked: Asked) -> None:
-        """Ask the user, and tell the model; what it asked before a crash is not asked again."""
-        earlier = self._asked()
-        if earlier is None or (earlier.text, earlier.kind) != (asked.question, asked.kind):
-            earlier = _AskedBefore(
-                key=f"{session_id}:{asked.id}",
-                text=asked.question,
-                kind=asked.kind,
-                options=list(asked.options),
-            )
-            await self._job.save("asked", earlier.model_dump())
-        answer = await self._answer_to(earlier)
-        try:
-            if asked.kind == "permission":
-                allow = answer is not None and answer.strip().lower() in _YES
-                why = NO_ANSWER if answer is None else f"The user answered: {answer}"
-                await self._workspace.decide(session_id, asked.id, allow=allow, why=why)
-            else:
-                await self._workspace.answer(session_id, asked.id, answer or NO_ANSWER)
-        except QuestionGone as gone:
-            await self._job.log("system", gone.detail)
-        except WorkspaceFailed as failure:
-            raise _AnswerLate(failure.detail) from failure
-        await self._job.save("asked", None)
-
-    def _asked(self) -> _AskedBefore | None:
-        saved = self._job.saved("asked")
-        return _AskedBefore.model_validate(saved) if saved else None
-
-    async def _answer_to(self, asked: _AskedBefore) -> str | None:
-        """Return what the user answered, however many runs ago; None: nothing in time."""
-        seconds = self._agent.services.settings.sandbox.question_seconds
-        asking = Asking(asked.text, asked.options, asked.kind, seconds)
-        try:
-            return await self._job.ask(asking, key=asked.key)
-        except Unanswered:
-            return None
-
-    async def _told(self, asked: _AskedBefore) -> str:
-        answer = await self._answer_to(asked)
-        return f"Before the interruption you asked:\n\n{asked.text}\n\n" + (
-            NO_ANSWER if answer is None else f"The user answered: {answer}"
-        )
+            await self._questions.ask(session_id, progress)
 
     async def _tool_finished(self, tool: ToolFinished) -> None:
         if tool.tool != "bash":
@@ -307,25 +253,12 @@ class CodingTurn:
         return result
 
 
-class _AskedBefore(BaseModel):
-    """A question of the model, as the journal keeps it until the model has its answer."""
-
-    key: str
-    text: str
-    kind: QuestionKind
-    options: list[str] = []
-
-
 class _TurnBroke(Exception):
     """The turn ended badly, for a reason that may pass."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
-
-
-class _AnswerLate(WorkspaceFailed):
-    """The server gave its place up, or died, while a person thought."""
 
 
 def _words(tool: ToolStarted) -> str:
