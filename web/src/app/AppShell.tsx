@@ -11,6 +11,7 @@ import { SetupFailed } from './SetupFailed';
 import { SettingUp } from './SettingUp';
 import { Sidebar } from './Sidebar';
 import { Switcher } from './Switcher';
+import { useFocusAfterNavigation } from './useFocusAfterNavigation';
 import { useTitle } from './useTitle';
 
 /** Everything behind the login: the frame, the live data, and the page inside. */
@@ -31,6 +32,7 @@ function Frame() {
   const { pathname } = useLocation();
   const [shownPath, setShownPath] = useState(pathname);
   useTitle();
+  useFocusAfterNavigation();
 
   if (shownPath !== pathname) {
     setShownPath(pathname);

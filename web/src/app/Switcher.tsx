@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router';
-import { useState, type KeyboardEvent } from 'react';
+import { useRef, useState, type KeyboardEvent } from 'react';
 
 import { cx } from '@/components/ui/cx';
 import { Modal } from '@/components/ui/Modal';
@@ -17,6 +17,7 @@ export function Switcher({ onClose }: { onClose: () => void }) {
   const channels = useLiveState((state) => state.channels);
   const [text, setText] = useState('');
   const [active, setActive] = useState(0);
+  const left = useRef(false); // the page that is gone to takes the focus
 
   const targets: Target[] = [
     ...channels.map(({ name }) => ({
@@ -33,6 +34,7 @@ export function Switcher({ onClose }: { onClose: () => void }) {
 
   const pick = (target: Target | undefined): void => {
     if (target === undefined) return;
+    left.current = true;
     onClose();
     target.go();
   };
@@ -57,6 +59,7 @@ export function Switcher({ onClose }: { onClose: () => void }) {
       title="Go to"
       description="Type a few letters, choose with the arrow keys, open with Enter."
       showTitle={false}
+      returnsFocus={() => !left.current}
     >
       <input
         role="combobox"

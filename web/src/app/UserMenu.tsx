@@ -21,13 +21,12 @@ export function UserMenu() {
   return (
     <DropdownMenu.Root>
       <DropdownMenu.Trigger
-        aria-label={`Account of ${session.user.name}`}
         className="flex w-full items-center gap-2.5 rounded-xl p-2 text-left transition-colors hover:bg-hover"
       >
         <Avatar name={session.user.name} size="small" />
         <span className="min-w-0 flex-1">
           <span className="block truncate text-sm leading-tight font-medium">
-            {session.user.name}
+            <span className="sr-only">Account of</span> {session.user.name}
           </span>
           <span className="block truncate text-xs text-ink-faint">{session.user.email}</span>
         </span>

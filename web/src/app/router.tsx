@@ -4,13 +4,16 @@ import {
   createRouter,
   Outlet,
   redirect,
+  useLocation,
   type RouterHistory,
 } from '@tanstack/react-router';
 
 import type { ReactNode } from 'react';
 
 import type { SessionStore } from '@/api/session';
+import type { Export } from '@/api/types';
 import { paths } from '@/config/paths';
+import { GoodbyePage } from '@/features/auth/GoodbyePage';
 import { CodePage } from '@/features/code/CodePage';
 import { PullRequestPage } from '@/features/code/PullRequestPage';
 import { RepoPage } from '@/features/code/RepoPage';
@@ -155,6 +158,18 @@ const register = createRoute({
   component: RegisterScreen,
 });
 
+/** For people who have just left: open to everyone, and empty without what they bring. */
+const goodbye = createRoute({
+  getParentRoute: () => root,
+  path: paths.goodbye,
+  component: GoodbyeRoute,
+});
+
+function GoodbyeRoute(): ReactNode {
+  const left = useLocation({ select: ({ state }) => state.export });
+  return <GoodbyePage left={left} />;
+}
+
 const quests = createRoute({
   getParentRoute: () => members,
   path: paths.quests,
@@ -171,6 +186,7 @@ const settings = createRoute({
 const routes = root.addChildren([
   start,
   home,
+  goodbye,
   guests.addChildren([login, register]),
   members.addChildren([channel, task, quests, memory, code, repo, pullRequest, settings]),
 ]);
@@ -186,5 +202,9 @@ export function makeRouter(session: SessionStore, history?: RouterHistory) {
 declare module '@tanstack/react-router' {
   interface Register {
     router: ReturnType<typeof makeRouter>;
+  }
+  interface HistoryState {
+    /** What somebody who left takes along; never in the address, which others may see. */
+    export?: Export | undefined;
   }
 }

@@ -3,6 +3,7 @@ export const paths = {
   home: '/app',
   login: '/app/login',
   register: '/app/register',
+  goodbye: '/app/goodbye',
   channel: '/app/channels/$name',
   task: '/app/tasks/$id',
   quests: '/app/quests',

@@ -1,7 +1,10 @@
 import '@testing-library/jest-dom/vitest';
 
-import { cleanup } from '@testing-library/react';
+import { cleanup, configure } from '@testing-library/react';
 import { afterEach, vi } from 'vitest';
+
+// The first render of the whole app takes long where other work runs beside.
+configure({ asyncUtilTimeout: 5_000 });
 
 // What jsdom leaves out. Nothing has a size there, so nothing ever resizes.
 vi.stubGlobal(

@@ -58,7 +58,7 @@ describe('accounts at Clerk', () => {
     clerk.isSignedIn = true;
     const server = atClerk();
     const { user, session } = renderApp('/', { guest: true });
-    await user.click(await screen.findByRole('button', { name: 'Account of Ada' }));
+    await user.click(await screen.findByRole('button', { name: /^Account of Ada/ }));
     expect(session.get()?.token).toMatch(/^x\./);
     expect(server.asked('GET /auth/me')[0]?.headers.get('Authorization')).toMatch(/^Bearer x\./);
     await user.click(await screen.findByRole('menuitem', { name: 'Log out' }));

@@ -27,12 +27,10 @@ export function ChannelNav() {
 
 function ChannelLink({ channel: { name, actor_id: actorId, status, unread } }: { channel: Channel }) {
   const asks = useLiveState((state) => openQuestions(state, actorId).length > 0);
-  const news = [asks ? ', asks you something' : '', unread > 0 ? `, ${unread} unread` : ''];
   return (
     <Link
       to={paths.channel}
       params={{ name }}
-      aria-label={`${name}, ${status}${news.join('')}`}
       className={cx(
         'flex h-9 items-center gap-2.5 rounded-lg px-3 transition-colors hover:bg-hover',
         'aria-[current=page]:bg-accent-soft aria-[current=page]:font-medium aria-[current=page]:text-accent-strong',
@@ -42,11 +40,19 @@ function ChannelLink({ channel: { name, actor_id: actorId, status, unread } }: {
       <span aria-hidden className="w-3 text-center text-ink-faint">
         #
       </span>
-      <span className="min-w-0 flex-1 truncate">{name}</span>
+      <span className="min-w-0 flex-1 truncate">
+        {name}
+        <span className="sr-only">
+          , {status}
+          {asks && ', asks you something'}
+          {unread > 0 && ', '}
+        </span>
+      </span>
       {asks && <MessageCircleQuestion aria-hidden size={16} className="text-warning" />}
       {unread > 0 && (
         <span className="rounded-full bg-accent px-1.5 text-[11px] leading-[18px] font-semibold text-accent-ink">
           {unread > 99 ? '99+' : unread}
+          <span className="sr-only"> unread</span>
         </span>
       )}
       <StatusDot status={status} />

@@ -63,6 +63,7 @@ export function Composer({ channelName, maxChars, onSend, blocked, hint }: Props
       >
         <textarea
           ref={field}
+          data-first-focus
           rows={1}
           value={text}
           aria-label={`Message #${channelName}`}

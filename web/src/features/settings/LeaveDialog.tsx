@@ -8,7 +8,12 @@ import { Notice } from '@/components/ui/Notice';
 import { PasswordField } from '@/components/ui/PasswordField';
 import { TextField } from '@/components/ui/TextField';
 
-import { useLeave } from './account';
+import { useLeave, type Leaving } from './account';
+
+const CHOICES = [
+  { value: 'export', label: 'Give me a file with everything first' },
+  { value: 'erase', label: 'Erase them without a copy' },
+] as const;
 
 /** Asks for the password and for one's own address before everything is erased. */
 export function LeaveDialog({ onClose }: { onClose: () => void }) {
@@ -16,11 +21,12 @@ export function LeaveDialog({ onClose }: { onClose: () => void }) {
   const email = useSession()?.user.email ?? '';
   const [typed, setTyped] = useState('');
   const [password, setPassword] = useState('');
+  const [repositories, setRepositories] = useState<Leaving['repositories']>('export');
   const sure = typed.trim().toLowerCase() === email.toLowerCase();
 
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
-    if (sure) leave.mutate(password);
+    if (sure) leave.mutate({ password, repositories });
   };
 
   return (
@@ -30,9 +36,24 @@ export function LeaveDialog({ onClose }: { onClose: () => void }) {
         if (!open && !leave.isPending) onClose();
       }}
       title="Delete your account?"
-      description="This can’t be undone. Clone your repositories first if you want to keep what is in them."
+      description="Your agents stop and everything of yours here is erased. This can’t be undone."
     >
       <form onSubmit={submit} className="space-y-4 p-5">
+        <fieldset className="space-y-2 text-sm">
+          <legend className="mb-1.5 font-medium">Repositories, messages and tasks</legend>
+          {CHOICES.map(({ value, label }) => (
+            <label key={value} className="flex items-start gap-2.5">
+              <input
+                type="radio"
+                name="repositories"
+                className="mt-1 accent-accent"
+                checked={repositories === value}
+                onChange={() => setRepositories(value)}
+              />
+              {label}
+            </label>
+          ))}
+        </fieldset>
         <TextField
           label={`Type ${email} to confirm`}
           autoComplete="off"

@@ -1,4 +1,4 @@
-import { screen, within } from '@testing-library/react';
+import { screen, waitFor, within } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 
 import { json, problem } from '@/testing/fakeServer';
@@ -79,10 +79,34 @@ describe('leaving', () => {
     const button = dialog.getByRole('button', { name: 'Delete everything' });
     expect(button).toBeDisabled();
     await user.type(dialog.getByLabelText('Type ada@example.com to confirm'), 'Ada@example.com');
+    await user.click(dialog.getByRole('radio', { name: 'Erase them without a copy' }));
     await user.click(button);
-    await screen.findByRole('button', { name: 'Log in' });
-    expect(session.get()).toBeNull();
-    expect(server.asked('POST /auth/delete')[0]?.body).toEqual({ password: 'correct horse 1' });
+    expect(await screen.findByText('Everything of yours here is erased.')).toBeVisible();
+    await waitFor(() => expect(session.get()).toBeNull());
+    expect(server.asked('POST /auth/delete')[0]?.body).toEqual({
+      password: 'correct horse 1',
+      repositories: 'erase',
+    });
+  });
+
+  it('gives everything in a file first, at an address that no history keeps', async () => {
+    const left = {
+      url: 'http://test/auth/exports/x',
+      bytes: 9,
+      sha256: 'f00',
+      expires_at: '2026-06-01T00:00:00Z',
+    };
+    platform().on('POST /auth/delete', () => json({ export: left }));
+    const { user, session, router } = renderApp('/app/settings');
+    await user.click(await screen.findByRole('button', { name: 'Delete account…' }));
+    const dialog = within(screen.getByRole('dialog', { name: 'Delete your account?' }));
+    await user.type(dialog.getByLabelText('Password'), 'correct horse 1');
+    await user.type(dialog.getByLabelText('Type ada@example.com to confirm'), 'ada@example.com');
+    await user.click(dialog.getByRole('button', { name: 'Delete everything' }));
+    const link = await screen.findByRole('link', { name: 'Download everything' });
+    expect(link).toHaveAttribute('href', left.url);
+    await waitFor(() => expect(session.get()).toBeNull());
+    expect(router.state.location.href).toBe('/app/goodbye');
   });
 
   it('keeps everything when the password is wrong, and when one thinks again', async () => {

@@ -1,7 +1,9 @@
 import { useMutation } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
 
 import { useApi } from '@/api/ApiContext';
-import type { SessionGrant } from '@/api/types';
+import type { Export, SessionGrant } from '@/api/types';
+import { paths } from '@/config/paths';
 
 /** Sets a new password. Every other login ends; this one goes on with new tokens. */
 export function useChangePassword() {
@@ -13,12 +15,23 @@ export function useChangePassword() {
   });
 }
 
-/** Erases the account and everything of it; there is nobody left to be logged in. */
+export interface Leaving {
+  password: string;
+  /** `export`: everything is written to a file first. */
+  repositories: 'erase' | 'export';
+}
+
+/** Erases the account and everything of it, and goes to where the exported file is to be had. */
 export function useLeave() {
   const api = useApi();
+  const navigate = useNavigate();
   return useMutation({
-    mutationFn: (password: string) => api.post<undefined>('/auth/delete', { password }),
-    onSuccess: () => api.session.clear(),
+    mutationFn: (body: Leaving) => api.post<{ export: Export } | undefined>('/auth/delete', body),
+    onSuccess: async (left) => {
+      // There is nobody left to be logged in, so the file's address goes to an open page.
+      await navigate({ to: paths.goodbye, state: { export: left?.export } });
+      api.session.clear();
+    },
   });
 }
 
