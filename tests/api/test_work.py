@@ -2,6 +2,8 @@
 
 import pytest
 
+from growqr.api.services import Services
+from growqr.billing.entitlement import Entitlement
 from tests.api.conftest import Person
 from tests.api.fake_engine import FakeClient
 
@@ -71,6 +73,22 @@ async def test_a_workspace_and_its_sessions(ada: Person) -> None:
     events = f"/opencode/sessions/{session.json()['id']}/events"
     page = (await ada.http.get(events, headers={"accept": "application/json"})).json()
     assert [event["type"] for event in page["items"]] == ["task.created"]
+
+
+async def test_without_entitlement_no_server_starts(
+    ada: Person, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unpaid(user_id: str) -> Entitlement:
+        return Entitlement(False, "pro", "past_due", "The last payment failed.")
+
+    workspace = (await ada.http.post("/opencode/provision")).json()["workspace"]
+    url = f"/opencode/workspaces/{workspace['id']}"
+    session = (await ada.http.post(f"{url}/sessions", json={})).json()
+    monkeypatch.setattr(services.entitlements, "check", unpaid)
+    for path in (f"{url}/start", f"{url}/sessions", f"/opencode/sessions/{session['id']}/messages"):
+        answer = await ada.http.post(path, json={"text": "Write it"})
+        assert (answer.status_code, answer.json()["code"]) == (402, "entitlement_required")
+    assert (await ada.http.post(f"{url}/stop")).status_code == 200
 
 
 async def test_other_agents_workspaces_hold_no_opencode(ada: Person) -> None:
