@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import socket as socket_module
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from socket import IPPROTO_TCP
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,7 +18,6 @@ NOT_OPENED = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError)
 _MAX_FRAME_BYTES = 32 << 20
 # Opening may include waking the actor, for which the engine allows 30 s.
 _OPEN_SECONDS = 35.0
-_QUICK_ACK: int | None = getattr(socket_module, "TCP_QUICKACK", None)  # Linux only
 _HOPELESS = {"actor.key_too_large", "guard.query_invalid_params", "namespace.not_found"}
 
 
@@ -80,16 +76,3 @@ def raise_if_hopeless(why: str, *, creates: bool) -> None:
         raise ActorNotFound("no such actor")
     if code in _HOPELESS:
         raise RivetError(why)
-
-
-def acknowledge(socket: ClientConnection) -> None:
-    """Have the kernel acknowledge what has come at once.
-
-    The engine's sockets hold a small frame back until the one before is acknowledged (Nagle),
-    and the kernel would wait 40 ms for data to send along: an answer behind an event took 48 ms
-    instead of 4. Linux forgets the option again, so it is set for each frame.
-    """
-    raw = socket.transport.get_extra_info("socket")
-    if raw is not None and _QUICK_ACK is not None:
-        with suppress(OSError):
-            raw.setsockopt(IPPROTO_TCP, _QUICK_ACK, 1)

@@ -15,6 +15,7 @@ from websockets.typing import Subprotocol
 from pyrivet import _protocol as p
 from pyrivet._backoff import Backoff
 from pyrivet._history import CommandLog, EventHistory
+from pyrivet._quick_ack import acknowledge
 from pyrivet.errors import ProtocolError, RivetError, WorkerError
 
 log = logging.getLogger("pyrivet")
@@ -198,6 +199,7 @@ class Envoy:
         writer = asyncio.create_task(self._write(socket), name="pyrivet-envoy-writer")
         try:
             async for frame in socket:
+                acknowledge(socket)
                 self._hear()
                 if isinstance(frame, bytes):
                     self._receive(frame)

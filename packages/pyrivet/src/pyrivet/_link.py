@@ -13,7 +13,8 @@ from websockets.protocol import State
 
 from pyrivet import _wire
 from pyrivet._backoff import Backoff
-from pyrivet._dial import NOT_OPENED, acknowledge, dial, raise_if_hopeless, reason
+from pyrivet._dial import NOT_OPENED, dial, raise_if_hopeless, reason
+from pyrivet._quick_ack import acknowledge
 from pyrivet._subscription import Subscription
 from pyrivet.errors import (
     ActionError,
