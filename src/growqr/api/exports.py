@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import DeclarativeBase
 
@@ -39,6 +40,8 @@ _PER_DAY = 5
 _PAGE = 200
 _SWEEP_SECONDS = 3600
 _NAME = re.compile(r"[A-Za-z0-9_-]{43}\Z")
+log = structlog.get_logger(__name__)
+
 _README = """\
 What you kept at GrowQR.
 
@@ -103,7 +106,10 @@ class Exports:
     async def run(self) -> None:
         """`sweep` every hour until cancelled."""
         while True:
-            await asyncio.to_thread(self.sweep)
+            try:
+                await asyncio.to_thread(self.sweep)
+            except OSError as error:
+                log.warning("exports.not_swept", error=str(error))
             await asyncio.sleep(_SWEEP_SECONDS)
 
     async def _write(self, user_id: str, aside: Path) -> Export:
@@ -161,7 +167,10 @@ class Exports:
                 return
 
     def _expired(self, path: Path) -> bool:
-        return path.stat().st_mtime < time.time() - KEPT.total_seconds()
+        try:
+            return path.stat().st_mtime < time.time() - KEPT.total_seconds()
+        except FileNotFoundError:  # another process of ours was first
+            return True
 
 
 async def _account(
