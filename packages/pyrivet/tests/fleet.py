@@ -32,6 +32,13 @@ class Tally(Actor):
         await self.db.execute("INSERT INTO note VALUES (?, ?)", text, self.generation)
 
     @action
+    async def note_and_hang(self, text: str, sign: str) -> None:
+        """Note something, show that by a file, and never return."""
+        await self.note(text)
+        Path(sign).touch()
+        await asyncio.Event().wait()
+
+    @action
     async def notes(self) -> list[str]:
         return [row["text"] for row in await self.db.query("SELECT text FROM note")]
 

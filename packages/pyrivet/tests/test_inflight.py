@@ -1,0 +1,35 @@
+"""What becomes of HTTP requests whose worker dies in the middle of them."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .conftest import Stage, gateway_url
+from .fleet import fleet_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.live]
+
+RECOVERY = timedelta(seconds=40)
+
+
+async def test_request_under_way_in_a_killed_worker_fails_and_is_not_applied_again(
+    stage: Stage, key: list[str], tmp_path: Path
+) -> None:
+    tally = (await stage.client()).get_or_create("tally", key)
+    begun = tmp_path / "begun"
+    async with (
+        fleet_of(stage.endpoint, stage.pool, stage.token) as fleet,
+        httpx.AsyncClient(trust_env=False, timeout=RECOVERY.total_seconds()) as http,
+    ):
+        first = await fleet.add()
+        url = gateway_url(stage, "tally", key, "/action/note_and_hang")
+        request = asyncio.create_task(http.post(url, json={"args": ["once", str(begun)]}))
+        while not begun.exists():
+            await asyncio.sleep(0.02)
+        await fleet.add()
+        await first.kill()
+        assert (await request).status_code >= 500
+        assert await tally.call("notes", retry=True, timeout=RECOVERY) == ["once"]
