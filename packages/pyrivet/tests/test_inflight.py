@@ -1,4 +1,4 @@
-"""What becomes of HTTP requests whose worker dies in the middle of them."""
+"""What becomes of HTTP requests whose worker dies, or loses the engine, in the middle of them."""
 
 import asyncio
 from datetime import timedelta
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pyrivet import Actor, ActorOptions, action
 
 from .conftest import Stage, gateway_url
 from .fleet import fleet_of
@@ -33,3 +34,36 @@ async def test_request_under_way_in_a_killed_worker_fails_and_is_not_applied_aga
         await first.kill()
         assert (await request).status_code >= 500
         assert await tally.call("notes", retry=True, timeout=RECOVERY) == ["once"]
+
+
+class Slow(Actor):
+    """Counts calls that never end."""
+
+    options = ActorOptions(stop_grace=timedelta(milliseconds=100))
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.calls = 0
+
+    @action(concurrent=True)
+    async def hang(self) -> None:
+        self.calls += 1
+        self.begun.set()
+        await asyncio.Event().wait()
+
+
+async def test_request_whose_worker_loses_the_engine_is_told_so_and_not_repeated(
+    stage: Stage, key: list[str]
+) -> None:
+    slow = Slow()
+    worker = await stage.work(slow=lambda: slow)
+    url = gateway_url(stage, "slow", key, "/action/hang")
+    async with httpx.AsyncClient(trust_env=False, timeout=RECOVERY.total_seconds()) as http:
+        request = asyncio.create_task(http.post(url, json={"args": []}))
+        await slow.begun.wait()
+        socket = worker._host.envoy._socket
+        assert socket is not None
+        socket.transport.abort()
+        answer = await request
+    assert (answer.status_code, answer.json()["code"]) == (503, "interrupted")
+    assert slow.calls == 1
