@@ -3,7 +3,14 @@ from pathlib import Path
 import pytest
 
 from growqr.doctor import Finding, examine
-from growqr.settings import GitSettings, RivetSettings, SandboxSettings, Settings
+from growqr.settings import (
+    BackingService,
+    GitSettings,
+    RivetSettings,
+    SandboxSettings,
+    ServiceOperation,
+    Settings,
+)
 
 
 def findings(settings: Settings) -> dict[str, Finding]:
@@ -37,6 +44,13 @@ def test_an_address_that_does_not_answer_is_wrong(part: str, tmp_path: Path) -> 
     assert found.state == "wrong"
     assert nobody in found.found
     assert found.advice
+
+
+def test_a_service_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    operation = ServiceOperation(name="ask", path="/ask")
+    box = BackingService(name="box", url="http://127.0.0.1:1", operations=(operation,))
+    found = findings(Settings(data_dir=tmp_path, services=(box,)))["service box"]
+    assert (found.state, box.url in found.found) == ("limited", True)
 
 
 def test_containers_without_an_engine_limit_what_agents_can_do(tmp_path: Path) -> None:

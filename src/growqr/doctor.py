@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 
 from growqr.opencode.container_engine import engine_socket
 from growqr.opencode.types import SandboxUnavailable
-from growqr.settings import GitSettings, Settings
+from growqr.settings import BackingService, GitSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ def examine(
     yield _model(settings)
     yield Finding("identity", "ok", settings.identity.provider)
     billing = settings.billing.provider
+    for service in settings.services:
+        yield _service(service)
     yield Finding("billing", "ok", "self-hosted, no billing" if billing == "none" else billing)
 
 
@@ -122,6 +124,16 @@ def _engine_address(endpoint: str) -> Finding:
             f"{endpoint} does not answer ({type(error).__name__})",
             "start it, or unset GROWQR_RIVET__ENDPOINT to run one as a child",
         )
+
+
+def _service(service: BackingService) -> Finding:
+    part = f"service {service.name}"
+    try:
+        httpx.get(service.url, timeout=3, trust_env=False)
+    except httpx.HTTPError as error:
+        found = f"{service.url} does not answer ({type(error).__name__})"
+        return Finding(part, "limited", found, "start it, or take it out of GROWQR_SERVICES")
+    return Finding(part, "ok", service.url)
 
 
 def _executable(part: str, find: Callable[[], Path]) -> Finding:
