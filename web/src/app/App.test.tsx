@@ -113,6 +113,17 @@ describe('a channel', () => {
     expect(articles()).toHaveLength(4);
   });
 
+  it('keeps what was written but not sent, each channel its own', async () => {
+    platform();
+    const { user } = renderApp();
+    await user.type(await composer(), 'Half a thou');
+    const nav = screen.getByRole('navigation', { name: 'Channels' });
+    await user.click(within(nav).getByRole('link', { name: /^coding/ }));
+    expect(await composer('coding')).toHaveValue('');
+    await user.click(within(nav).getByRole('link', { name: /^grow/ }));
+    expect(await composer()).toHaveValue('Half a thou');
+  });
+
   it('says when it reconnects', async () => {
     const server = platform();
     renderApp();

@@ -67,7 +67,7 @@ interface ViewProps {
 }
 
 function ChannelView({ channel, actions, status }: ViewProps) {
-  const { sender } = useLive();
+  const { sender, unsent } = useLive();
   const { data: config } = useQuery(configQuery(useApi()));
   const history = useHistory(channel.id);
   useOpenChannel(channel.id);
@@ -125,6 +125,8 @@ function ChannelView({ channel, actions, status }: ViewProps) {
           channelName={channel.name}
           maxChars={config?.message_chars ?? limits.messageChars}
           blocked={stopped ? 'This agent is stopped.' : undefined}
+          draft={unsent.get(channel.id)}
+          onDraft={(text) => unsent.set(channel.id, text)}
           hint={asked === undefined ? undefined : 'Answers the oldest open question.'}
           onSend={(text) => void sender.send(channel, text, { answers: asked })}
         />

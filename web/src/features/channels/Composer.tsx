@@ -11,6 +11,9 @@ interface Props {
   channelName: string;
   maxChars: number;
   onSend: (text: string) => void;
+  /** What was written here before, and a way to keep what is written now. */
+  draft?: string | undefined;
+  onDraft: (text: string) => void;
   /** Why nothing can be sent now. */
   blocked?: string | undefined;
   /** What sending means here, where that is not plain. */
@@ -18,8 +21,8 @@ interface Props {
 }
 
 /** Where a message is written: Enter sends, Shift+Enter begins a new line. */
-export function Composer({ channelName, maxChars, onSend, blocked, hint }: Props) {
-  const [text, setText] = useState('');
+export function Composer({ channelName, maxChars, onSend, draft = '', onDraft, blocked, hint }: Props) {
+  const [text, setText] = useState(draft);
   const field = useRef<HTMLTextAreaElement>(null);
   const noteId = useId();
   const left = maxChars - lengthOf(text, maxChars);
@@ -32,10 +35,15 @@ export function Composer({ channelName, maxChars, onSend, blocked, hint }: Props
     area.style.height = `${Math.min(area.scrollHeight, 240)}px`;
   }, [text]);
 
+  const write = (next: string): void => {
+    setText(next);
+    onDraft(next);
+  };
+
   const send = (): void => {
     if (!canSend) return;
     onSend(text.trim());
-    setText('');
+    write('');
     field.current?.focus();
   };
 
@@ -71,7 +79,7 @@ export function Composer({ channelName, maxChars, onSend, blocked, hint }: Props
           aria-invalid={left < 0}
           placeholder={`Message #${channelName}`}
           disabled={blocked !== undefined}
-          onChange={(event) => setText(event.target.value)}
+          onChange={(event) => write(event.target.value)}
           onKeyDown={onKeyDown}
           className="max-h-60 min-w-0 flex-1 resize-none bg-transparent py-1.5 leading-relaxed placeholder:text-ink-faint focus:outline-none disabled:cursor-not-allowed"
         />

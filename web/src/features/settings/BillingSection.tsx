@@ -11,6 +11,7 @@ import { Skeleton } from '@/components/ui/Skeleton';
 
 import { usePortal } from './api';
 import { Card } from './Card';
+import { PlanDates } from './PlanDates';
 import { PlanList } from './PlanList';
 
 /** What the user pays for, and the ways to change it. */
@@ -57,6 +58,7 @@ function PaidPlan({ subscription }: { subscription: Subscription }) {
       ) : (
         <Notice tone={entitled ? 'warning' : 'danger'}>{reason}</Notice>
       )}
+      <PlanDates subscription={subscription} />
       {portal.error !== null && <Notice tone="danger">{describe(portal.error)}</Notice>}
       <PlanList subscription={subscription} />
     </div>

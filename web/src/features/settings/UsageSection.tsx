@@ -25,19 +25,14 @@ export function UsageSection() {
 }
 
 function Days({ usage }: { usage: Usage }) {
-  const used = usage.days.filter((day) => day.messages > 0 || day.model_tokens > 0);
+  const used = usage.days.filter(
+    (day) => day.messages > 0 || day.model_tokens > 0 || day.workspace_seconds > 0,
+  );
   const today = usage.days.at(-1);
-  const limit = usage.messages_per_day;
   return (
     <div className="space-y-4">
-      {today !== undefined && limit !== null && (
-        <div className="space-y-1.5">
-          <p className="text-sm text-ink-soft">
-            {number.format(today.messages)} of {number.format(limit)} messages today
-          </p>
-          <Progress value={today.messages / Math.max(1, limit)} label="Messages used today" />
-        </div>
-      )}
+      <Share of="messages" used={today?.messages} limit={usage.messages_per_day} />
+      <Share of="model tokens" used={today?.model_tokens} limit={usage.model_tokens_per_day} />
       {used.length === 0 ? (
         <p className="text-sm text-ink-soft">Nothing was used in the last two weeks.</p>
       ) : (
@@ -48,6 +43,7 @@ function Days({ usage }: { usage: Usage }) {
               <th className="py-1 font-normal">Day</th>
               <th className="py-1 text-right font-normal">Messages</th>
               <th className="py-1 text-right font-normal">Model tokens</th>
+              <th className="py-1 text-right font-normal">Workspace minutes</th>
             </tr>
           </thead>
           <tbody>
@@ -56,11 +52,34 @@ function Days({ usage }: { usage: Usage }) {
                 <td className="py-1">{day.day}</td>
                 <td className="py-1 text-right">{number.format(day.messages)}</td>
                 <td className="py-1 text-right">{number.format(day.model_tokens)}</td>
+                <td className="py-1 text-right">
+                  {number.format(Math.ceil(day.workspace_seconds / 60))}
+                </td>
               </tr>
             ))}
           </tbody>
         </table>
       )}
+    </div>
+  );
+}
+
+interface ShareProps {
+  of: string;
+  used: number | undefined;
+  /** Null: there is none, and nothing to show. */
+  limit: number | null;
+}
+
+/** How much of a day's limit is used. */
+function Share({ of, used, limit }: ShareProps) {
+  if (used === undefined || limit === null) return null;
+  return (
+    <div className="space-y-1.5">
+      <p className="text-sm text-ink-soft">
+        {number.format(used)} of {number.format(limit)} {of} today
+      </p>
+      <Progress value={used / Math.max(1, limit)} label={`Used of today’s ${of}`} />
     </div>
   );
 }

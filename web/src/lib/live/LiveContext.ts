@@ -12,6 +12,8 @@ export interface Live {
   store: LiveStore;
   sender: Sender;
   connection: ConnectionState;
+  /** What was written but not sent, by channel; gone with the login. */
+  unsent: Map<string, string>;
 }
 
 export const LiveContext = createContext<Live | null>(null);

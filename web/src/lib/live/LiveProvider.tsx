@@ -25,6 +25,7 @@ interface Start {
   store: LiveStore;
   /** Where the stream begins: what came before it is loaded already. */
   after: number;
+  unsent: Map<string, string>;
 }
 
 /**
@@ -44,7 +45,7 @@ async function start(api: ApiClient): Promise<Start> {
   });
   store.dispatch({ type: 'channels.loaded', channels });
   store.dispatch({ type: 'tasks.loaded', tasks });
-  return { grow, store, after };
+  return { grow, store, after, unsent: new Map() };
 }
 
 interface Props {
