@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from inspect import CORO_CLOSED, getcoroutinestate
 from typing import Any
 
 import pytest
@@ -70,6 +71,14 @@ class Diary(Actor):
     async def end(self) -> str:
         self.destroy()
         return "farewell"
+
+    @action
+    async def give_up(self) -> str:
+        work = self.release.wait()
+        self.spawn(work).cancel()
+        while getcoroutinestate(work) != CORO_CLOSED:
+            await asyncio.sleep(0)
+        return "gone"
 
     @action
     async def work(self) -> None:
@@ -167,6 +176,10 @@ async def test_failing_background_work_does_no_harm(
     await expect(seen, "create", "start 1", "failing")
     assert await diary.call("notes") == []
     assert "actor.work_failed" in caplog.text
+
+
+async def test_background_work_that_never_began_is_closed(diary: Any) -> None:
+    assert await diary.call("give_up", timeout=timedelta(seconds=5)) == "gone"
 
 
 async def test_sleeps_and_ends_when_it_wants_to(

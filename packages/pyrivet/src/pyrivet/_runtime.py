@@ -179,13 +179,11 @@ class ActorRun:
         """Run something in the background; see `Actor.spawn`."""
 
         async def awake() -> T:
-            try:
-                with self.hold():
-                    return await work
-            finally:
-                work.close()  # in case it was cancelled before it began
+            with self.hold():
+                return await work
 
         task = self._tasks.start_work(awake(), name or "work")
+        task.add_done_callback(lambda _: work.close())  # in case it was cancelled before it began
         self._wake.need_rescue()
         return task
 
