@@ -1,6 +1,6 @@
 """Many actors that sleep and wake, and clients that do not read; longer with environment variables.
 
-`PYRIVET_SOAK_ACTORS` (50) and `PYRIVET_SOAK_ROUNDS` (3) set the size.
+`PYRIVET_SOAK_ACTORS` (30) and `PYRIVET_SOAK_ROUNDS` (3) set the size.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from .conftest import Stage
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
-ACTORS = int(os.environ.get("PYRIVET_SOAK_ACTORS", "50"))
+ACTORS = int(os.environ.get("PYRIVET_SOAK_ACTORS", "30"))
 ROUNDS = int(os.environ.get("PYRIVET_SOAK_ROUNDS", "3"))
 AT_ONCE = 20
 PATIENCE = timedelta(seconds=60)
