@@ -82,6 +82,10 @@ async def test_drain_under_load_loses_no_call_and_no_request(
         async with httpx.AsyncClient(trust_env=False, timeout=RECOVERY.total_seconds()) as http:
             while not left.is_set():
                 answer = await http.post(url, json={"args": []})
+                if answer.status_code == 503:
+                    # Came too late and has not run: as every client does, send it again.
+                    assert answer.json()["code"] == "actor_stopped_while_waiting", answer.text
+                    continue
                 assert answer.status_code == 200, answer.text
                 done += 1
                 loaded.release()

@@ -61,6 +61,7 @@ class Hibernation:
         for channel in self._kept.channels:
             if channel.id in kept:
                 connection = self._connection(channel, kept.pop(channel.id))
+                connection.hibernates = True  # also if this generation is stopped before it runs
                 self._restored.append(connection)
                 self._run.audience.add(connection)
         for channel_id, text in kept.items():

@@ -235,11 +235,11 @@ class ActorRun:
         await self._tasks.finish_calls(grace)
         unfinished = bool(self._tasks.work or self.queues.waiting)
         await self._tasks.cancel_all()
+        gone = asked in (p.StopReason.DESTROY, p.StopReason.STOP_INTENT)
         if started and self._failure is None:
-            gone = asked in (p.StopReason.DESTROY, p.StopReason.STOP_INTENT)
             await self._hook(self._actor.on_destroy() if gone else self._actor.on_sleep())
-            if not gone:
-                await self._hibernation.leave()
+        if self._failure is None and not gone:
+            await self._hibernation.leave()
         # Every call that has come in is answered by now, unless this generation failed.
         reason = _wire.DRAINED if self._failure is None else "failed"
         await self.audience.part(reason)
