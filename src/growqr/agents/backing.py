@@ -25,7 +25,7 @@ _WITH_BODY = ("POST", "PUT", "PATCH")
 _AWAY = (502, 503, 504)
 _PAUSE_SECONDS = 0.2
 _ERROR_CHARS = 500
-_CAPABILITY = "service.call:"
+MAY_CALL = "service.call:"
 
 log = structlog.get_logger(__name__)
 
@@ -155,8 +155,8 @@ class BackingServices:
 
 def check_may_call(capabilities: Iterable[str], service: str) -> None:
     """Raise Forbidden unless a capability such as `service.call:qscore` covers the service."""
-    wanted = f"{_CAPABILITY}{service}"
-    if not any(held.startswith(_CAPABILITY) and fnmatchcase(wanted, held) for held in capabilities):
+    wanted = f"{MAY_CALL}{service}"
+    if not any(held.startswith(MAY_CALL) and fnmatchcase(wanted, held) for held in capabilities):
         raise Forbidden(f"This agent may not do that: it lacks `{wanted}`.")
 
 

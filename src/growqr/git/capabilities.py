@@ -14,7 +14,7 @@ from growqr.errors import Forbidden
 
 WRITE_ANYTHING = "git.commit:**"
 SETTLE = "git.settle"
-_PREFIX = "git.commit:"
+COMMIT = "git.commit:"
 
 
 class PathForbidden(Forbidden):
@@ -27,9 +27,9 @@ class PathForbidden(Forbidden):
 def check_may_write(who: str, capabilities: Iterable[str], paths: Iterable[str]) -> None:
     """Raise PathForbidden for the first of `paths` that no capability covers."""
     patterns = [
-        _compiled(capability.removeprefix(_PREFIX))
+        _compiled(capability.removeprefix(COMMIT))
         for capability in capabilities
-        if capability.startswith(_PREFIX)
+        if capability.startswith(COMMIT)
     ]
     for path in paths:
         if not any(pattern.fullmatch(path) for pattern in patterns):

@@ -18,7 +18,7 @@ RUN = "opencode.run"
 """The capability to work in the workspace."""
 READ = "opencode.read"
 """The capability to look at the workspace and to run commands in it, with read-only files."""
-_COMMANDS: Mapping[str, Action] = {
+COMMANDS: Mapping[str, Action] = {
     "opencode.command:": "allow",
     "opencode.command.ask:": "ask",
     "opencode.command.deny:": "deny",
@@ -76,7 +76,7 @@ def rules_of(capabilities: Iterable[str], settings: SandboxSettings) -> Rules | 
         return None
     own: dict[Action, set[str]] = {"allow": set(), "ask": set(), "deny": set()}
     for capability in held:
-        for prefix, action in _COMMANDS.items():
+        for prefix, action in COMMANDS.items():
             if capability.startswith(prefix):
                 own[action].add(capability.removeprefix(prefix))
     return Rules(

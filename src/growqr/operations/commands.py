@@ -84,6 +84,26 @@ def register(app: typer.Typer, settings: Callable[[], Settings]) -> None:
         if not all(repo.good for repo in checked):
             raise typer.Exit(1)
 
+    @app.command()
+    def capabilities(
+        user: Annotated[str, typer.Argument(metavar="EMAIL", help="E-mail address or id.")],
+        agent: Annotated[str, typer.Argument(help="Such as `coding`.")],
+        add: Annotated[
+            list[str] | None, typer.Option(metavar="CAPABILITY", help="What it may do, too.")
+        ] = None,
+        remove: Annotated[
+            list[str] | None, typer.Option(metavar="CAPABILITY", help="What it may no longer do.")
+        ] = None,
+    ) -> None:
+        """List what one person's agent may do, or change it. The platform may be running."""
+        from growqr.operations.capabilities import change_capabilities
+
+        changing = change_capabilities(settings(), user, agent, add=add or [], remove=remove or [])
+        for capability in _run(changing):
+            typer.echo(capability)
+        if add or remove:
+            typer.echo("The agent goes by this from its next start on.", err=True)
+
     keys = typer.Typer(no_args_is_help=True, help="The keys that sign our tokens.")
     app.add_typer(keys, name="keys")
 
