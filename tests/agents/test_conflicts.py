@@ -155,6 +155,28 @@ async def test_a_quest_asks_before_it_writes_over_the_users_file(
         assert "> Run 10 km" in await home.read("quests/weekly-review/run_1.md")
 
 
+@pytest.mark.live
+async def test_what_the_user_changes_in_a_quests_file_outlives_all_later_steps(
+    tmp_path: Path, engine: str
+) -> None:
+    async with household(tmp_path, engine) as home:
+        await home.call("quest", "start_quest", {"key": "weekly-review", "run_id": "run_1"})
+        await home.event("quest", lambda e: e["type"] == "task.waiting")
+        await home.ask("quest", "Sleep")
+        path = "quests/weekly-review/run_1.md"
+        written = await home.read(path)
+        assert "# Weekly review\n" in written
+        edited = written.replace("# Weekly review\n", "# My own week\n")
+        await by_hand(home, path, edited.encode())
+        for answer in ("Mondays", "Rest helps", "Run 10 km"):
+            await home.ask("quest", answer)
+        await settled(home, "quest")
+        text = await home.read(path)
+        assert "# My own week\n" in text
+        assert "> Run 10 km" in text
+        assert "status: completed" in text
+
+
 PATHS = ["memory/tea.md"]
 
 

@@ -170,3 +170,50 @@ async def test_what_is_kept_is_signed_by_who_wrote_it(
     await settle(commits, caught.value, Settlement("source", await head_of(forge)))
     report = verify_repository(forge.path(REPO.id), signer.known())
     assert report.counts == {"signed": 4}
+
+
+async def test_what_a_writer_wrote_itself_counts_as_it_wrote_it(
+    forge: Forge, commits: CommitService
+) -> None:
+    await forge.create(REPO)
+    base = await head_of(forge)
+    lines = {"a": TEXT, "progress": TEXT}
+    steps = []
+    for number in range(3):
+        own = [Change(path, text) for path, text in lines.items()] if number else []
+        lines = {
+            path: text.replace(b"line %d" % number, b"step %d" % number)
+            for path, text in lines.items()
+        }
+        steps.append((own, [Change(path, text) for path, text in lines.items()]))
+
+    async def step(number: int) -> CommitInfo:
+        own, changes = steps[number]
+        return await commits.commit(
+            REPO,
+            actor=ANYONE,
+            kind="write",
+            scope="test",
+            what=f"step {number}",
+            changes=changes,
+            operation=f"step-{number}",
+            base=base,
+            own=own,
+        )
+
+    await step(0)
+    theirs = TEXT.replace(b"line 0", b"step 0").replace(b"line 8", b"the user")
+    await write(commits, {"a": theirs}, "theirs")
+    await step(1)
+    assert await forge.blob(REPO, "a") == theirs.replace(b"line 1", b"step 1")
+    await write(commits, {"a": theirs.replace(b"line 2", b"mine")}, "theirs-too")
+    with pytest.raises(MergeConflict) as caught:
+        await step(2)
+    conflict, head = caught.value, await head_of(forge)
+    assert conflict.paths == ("a",)
+    assert conflict.kept is not None
+    assert await forge.conflicts(REPO, source=conflict.kept, target=head, kept=True) == ("a",)
+    await settle(commits, conflict, Settlement("target", head))
+    settled = theirs.replace(b"line 2", b"mine")
+    assert await forge.blob(REPO, "a") == settled
+    assert await forge.blob(REPO, "progress") == lines["progress"]

@@ -73,7 +73,7 @@ async def settle(job: TaskJob, kept: str, author: Author) -> CommitInfo:
         shown = job.saved(key)
         if shown is None:
             head = await services.forge.head(repo) or ""
-            paths = await services.forge.conflicts(repo, source=kept, target=head)
+            paths = await services.forge.conflicts(repo, source=kept, target=head, kept=True)
             question = hint + await _question(job, kept, head, paths) if paths else ""
             shown = {"head": head, "paths": list(paths), "question": question}
             await job.save(key, shown)

@@ -138,6 +138,7 @@ class QuestAgent(SubAgent):
                     operation="cancelled",
                     what="cancelled",
                     base=entries.get("base"),
+                    own=entries.get("own"),
                 )
         return await super().cancel(task_id)
 
@@ -157,10 +158,12 @@ class QuestAgent(SubAgent):
         what: str,
         message_id: str | None = None,
         base: str | None = None,
+        own: Mapping[str, str] | None = None,
     ) -> CommitInfo:
         """Commit what a step of a run made; once per run and operation.
 
-        Raises MergeConflict when the user has changed the same since `base`.
+        `base` is where the run began and `own` the texts that it has written since, by path.
+        Raises MergeConflict when the user has changed the same.
         """
         return await self.services.commits.commit(
             self.spec.repo,
@@ -173,6 +176,7 @@ class QuestAgent(SubAgent):
             task_id=run.task_id,
             message_id=message_id,
             base=base,
+            own=[Change(path, text.encode()) for path, text in (own or {}).items()],
         )
 
     def goal_file(self, run: Run, number: int, goal: Goal, values: Mapping[str, str]) -> Change:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -127,7 +128,7 @@ class QuestWalk:
         self._commit = commit.sha
         async with self._agent.event_log.change() as change:
             quest_runs.advance(change, self._run)
-            self._job.put(change, "base", commit.sha)
+            self._job.put(change, "own", self._own([*outputs, self._progress(status)]))
             task = self._agent.update(change, self._job.task_id, progress=upto / len(steps))
             tasks.emit(change, "task.progress", task, text=f"Done: {what}")
             change.emit(
@@ -151,16 +152,29 @@ class QuestWalk:
             try:
                 return await self._agent.commit_run(
                     self._run,
-                    [*outputs, quest_runs.progress_file(self._run, status, self._values)],
+                    [*outputs, self._progress(status)],
                     operation=operation,
                     what=what,
                     message_id=self._message_id,
                     base=self._job.saved("base"),
+                    own=self._own(),
                 )
             except MergeConflict as conflict:
                 kept = conflict.kept
                 await self._job.save(f"kept:{operation}", kept)
         return await settle(self._job, str(kept), self._agent.author)
+
+    def _progress(self, status: TaskStatus) -> Change:
+        return quest_runs.progress_file(self._run, status, self._values)
+
+    def _own(self, more: Sequence[Change] = ()) -> dict[str, str]:
+        """Return what the run has last written to each of its files, and `more`.
+
+        The run reads nothing after it began, so this is what its next step goes on from: the
+        user may have changed the files since, and that is merged each time.
+        """
+        added = {change.path: (change.content or b"").decode() for change in more}
+        return {**(self._job.saved("own") or {}), **added}
 
     async def _say(self, text: str, key: str) -> None:
         await self._job.say(text, key=key, in_reply_to=self._take_owed())

@@ -51,6 +51,7 @@ class CommitService:
         expected_head: str | None = None,
         also_branch: str | None = None,
         base: str | None = None,
+        own: Sequence[Change] = (),
     ) -> CommitInfo:
         """Write `changes` as one commit on top of `branch`; no change returns its head.
 
@@ -58,7 +59,8 @@ class CommitService:
         free text below it, cut at 4,000 characters. `expected_head` refuses if the branch is
         elsewhere; `also_branch` is a branch to make (or fast-forward) to the same commit.
         `base` is the commit whose files the writer had read: what others, such as the user with
-        a push, wrote since is merged with `changes` and not overwritten.
+        a push, wrote since is merged with `changes` and not overwritten. A writer that goes on
+        without reading again gives the same `base` and as `own` what it has written since.
 
         Raises:
             PathInvalid, PathForbidden, CommitTooLarge, MessageInvalid: nothing was written.
@@ -82,6 +84,7 @@ class CommitService:
                 expected_head=expected_head,
                 also_branch=also_branch,
                 base=base,
+                own=own,
             ),
         )
 

@@ -75,8 +75,8 @@ class HeadMoved(Conflict):
 class MergeConflict(Conflict):
     """Both sides changed the same lines of `paths`; no branch was moved.
 
-    `kept` is the commit with the changes that did not fit, where there is one: a ref below
-    `refs/rescue/` holds it, so that somebody can join the two by hand.
+    `kept` is the commit with the changes that did not fit, where there is one, on top of what
+    their writer had read: a ref below `refs/rescue/` holds it, so that somebody can join the two.
     """
 
     code = "merge_conflict"
@@ -160,7 +160,8 @@ class CommitRequest:
     as its `Operation:` trailer (the caller puts it into `message`), that commit is the answer.
     `expected_head` refuses with `HeadMoved` instead of building on a newer head.
     `base` is the commit whose files the writer had read: what others wrote since is merged
-    with `changes` instead of being overwritten by them.
+    with `changes` instead of being overwritten by them. `own` is what the writer itself has
+    written since: it counts as read too, as it was written, not as others changed it then.
     `also_branch` is made to point at the result too: a new branch, or one it fast-forwards.
     """
 
@@ -172,15 +173,17 @@ class CommitRequest:
     expected_head: str | None = None
     also_branch: str | None = None
     base: str | None = None
+    own: Sequence[Change] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """How a person decided a conflict: what stands in the places that both sides changed.
 
-    `prefer` is the side that stands there, or `both`, one after the other. `files` are written
-    on top, as they are. `seen` is the target's commit that the decision was made on: where the
-    target has changed the same files since, it does not count (`MergeConflict`).
+    The source is what a `MergeConflict` kept. `prefer` is the side that stands there, or `both`,
+    one after the other. `files` are written on top, as they are. `seen` is the target's commit
+    that the decision was made on: where the target has changed the same files since, it does not
+    count (`MergeConflict`).
     """
 
     prefer: Literal["target", "source", "both"]
@@ -327,8 +330,13 @@ class Forge(Protocol):
     async def remove_deploy_key(self, repo: RepoRef, *, public_key: str) -> None:
         """Let the key in no longer; does nothing if it is gone."""
 
-    async def conflicts(self, repo: RepoRef, *, source: str, target: str) -> tuple[str, ...]:
-        """Paths that would keep the ref `source` from being merged into `target`, sorted."""
+    async def conflicts(
+        self, repo: RepoRef, *, source: str, target: str, kept: bool = False
+    ) -> tuple[str, ...]:
+        """Paths that would keep the ref `source` from being merged into `target`, sorted.
+
+        `kept`: the source is what a `MergeConflict` kept, so its parent is what its writer read.
+        """
 
     async def commit(self, repo: RepoRef, request: CommitRequest) -> CommitInfo:
         """Apply changes in one commit; a request that changes nothing returns the head.

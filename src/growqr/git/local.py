@@ -25,6 +25,7 @@ from growqr.git.forge import (
     Branch,
     BranchExists,
     BranchNotFound,
+    Change,
     CommitInfo,
     CommitRequest,
     ForgeBusy,
@@ -168,13 +169,13 @@ class LocalForge(LocalReading):
     def _commit(self, repo: RepoRef, git: pygit2.Repository, request: CommitRequest) -> CommitInfo:
         def build(head: pygit2.Commit) -> tuple[pygit2.Tree, list[pygit2.Oid]] | None:
             base = head if request.base is None else objects.resolve(git, request.base)
-            tree = git[build_tree(git, base.tree, request.changes)]
-            assert isinstance(tree, pygit2.Tree)
-            if base.id != head.id:
+            read = _tree(git, base.tree, request.own)
+            tree = _tree(git, read, request.changes)
+            if read.id != head.tree_id:
                 try:
-                    tree = rejoined_tree(git, base.tree, head.tree, tree)
+                    tree = rejoined_tree(git, read, head.tree, tree)
                 except MergeConflict as conflict:
-                    kept = self._rescue(repo, git, request, base, tree)
+                    kept = self._rescue(repo, git, request, base, read, tree)
                     raise MergeConflict(conflict.paths, kept) from conflict
             return None if tree.id == head.tree_id else (tree, [head.id])
 
@@ -198,13 +199,18 @@ class LocalForge(LocalReading):
         git: pygit2.Repository,
         request: CommitRequest,
         base: pygit2.Commit,
+        read: pygit2.Tree,
         tree: pygit2.Tree,
     ) -> str:
         """Keep changes that did not fit, as a commit on what their writer had read."""
-        made = write_commit(git, request.author, request.message, tree, [base.id], self.sign)
-        self.keep(
-            repo, git, rescue_ref(request.branch, str(made)), new_objects(made, tree, base.tree)
-        )
+        parent, below = base.id, []
+        if read.id != base.tree_id:
+            message = f"read: what {request.author.id} had written itself\n"
+            parent = write_commit(git, request.author, message, read, [base.id], self.sign)
+            below = new_objects(parent, read, base.tree)
+        made = write_commit(git, request.author, request.message, tree, [parent], self.sign)
+        fresh = [*new_objects(made, tree, read), *below]
+        self.keep(repo, git, rescue_ref(request.branch, str(made)), fresh)
         return str(made)
 
     def _advance(
@@ -266,3 +272,9 @@ class LocalForge(LocalReading):
             done = await self.run(write)
         self.maintenance.wrote(path)
         return done
+
+
+def _tree(git: pygit2.Repository, base: pygit2.Tree, changes: Sequence[Change]) -> pygit2.Tree:
+    tree = git[build_tree(git, base, changes)] if changes else base
+    assert isinstance(tree, pygit2.Tree)
+    return tree

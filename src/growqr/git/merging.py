@@ -20,6 +20,13 @@ def merge_conflicts(
     return _conflicting(repo.merge_commits(ours, theirs))
 
 
+def kept_conflicts(
+    repo: pygit2.Repository, ours: pygit2.Commit, kept: pygit2.Commit
+) -> tuple[str, ...]:
+    """The same for what a `MergeConflict` kept; its parent is what its writer had read."""
+    return _conflicting(_with_kept(repo, ours, kept))
+
+
 def rejoined_tree(
     repo: pygit2.Repository, base: pygit2.Tree, ours: pygit2.Tree, theirs: pygit2.Tree
 ) -> pygit2.Tree:
@@ -30,7 +37,7 @@ def rejoined_tree(
 def settled_tree(
     repo: pygit2.Repository,
     ours: pygit2.Commit,
-    theirs: pygit2.Commit,
+    kept: pygit2.Commit,
     seen: pygit2.Commit,
     settlement: Settlement,
 ) -> pygit2.Tree:
@@ -39,16 +46,16 @@ def settled_tree(
     Raises:
         MergeConflict: `ours` has changed the files in question since the person saw them.
     """
-    paths = merge_conflicts(repo, ours, theirs)
+    paths = kept_conflicts(repo, ours, kept)
     changed = [path for path in paths if _id_at(ours, path) != _id_at(seen, path)]
     if changed:
-        raise MergeConflict(changed, str(theirs.id))
+        raise MergeConflict(changed, str(kept.id))
     favor = {
         "target": MergeFavor.OURS,
         "source": MergeFavor.THEIRS,
         "both": MergeFavor.UNION,
     }[settlement.prefer]
-    index = repo.merge_commits(ours, theirs, favor=favor)
+    index = _with_kept(repo, ours, kept, favor)
     # Left are files that one side removed or made something else of: no lines to choose among.
     for ancestor, mine, other in list(index.conflicts or ()):
         first, second = (other, mine) if settlement.prefer == "source" else (mine, other)
@@ -61,6 +68,15 @@ def settled_tree(
     written = repo[build_tree(repo, tree, settlement.files)] if settlement.files else tree
     assert isinstance(written, pygit2.Tree)
     return written
+
+
+def _with_kept(
+    repo: pygit2.Repository,
+    ours: pygit2.Commit,
+    kept: pygit2.Commit,
+    favor: MergeFavor = MergeFavor.NORMAL,
+) -> pygit2.Index:
+    return repo.merge_trees(kept.parents[0].tree, ours.tree, kept.tree, favor=favor)
 
 
 def _id_at(commit: pygit2.Commit, path: str) -> pygit2.Oid | None:

@@ -24,7 +24,7 @@ from growqr.git.forge import (
     TreeChanges,
     TreeEntry,
 )
-from growqr.git.merging import merge_conflicts
+from growqr.git.merging import kept_conflicts, merge_conflicts
 from growqr.git.paths import check_path
 from growqr.git.refs import check_branch
 from growqr.settings import GitSettings
@@ -130,10 +130,12 @@ class LocalReading(ABC):
     async def branches(self, repo: RepoRef) -> list[Branch]:
         return await self._read(repo, _branches)
 
-    async def conflicts(self, repo: RepoRef, *, source: str, target: str) -> tuple[str, ...]:
+    async def conflicts(
+        self, repo: RepoRef, *, source: str, target: str, kept: bool = False
+    ) -> tuple[str, ...]:
         def work(git: pygit2.Repository) -> tuple[str, ...]:
             ours, theirs = objects.resolve(git, target), objects.resolve(git, source)
-            return merge_conflicts(git, ours, theirs)
+            return kept_conflicts(git, ours, theirs) if kept else merge_conflicts(git, ours, theirs)
 
         return await self._read(repo, work, source, target)
 
