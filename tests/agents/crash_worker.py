@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
 from pydantic_ai.models.function import AgentInfo
 from pyrivet import Worker
 
@@ -64,6 +65,7 @@ async def script(done: list[Any], _info: AgentInfo) -> Any:
 
 
 async def main() -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # not its words
     folder, endpoint, pool = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     settings = Settings(data_dir=folder)
     async with AsyncExitStack() as stack:
