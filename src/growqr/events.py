@@ -63,16 +63,20 @@ class Event(BaseModel):
 
 
 class CommandRun(BaseModel):
-    """A command that ran in the sandbox; no exit code means that it never ended by itself."""
+    """A command for the sandbox; no exit code means that it was denied or never ended by itself."""
 
     command: str
     exit_code: int | None
+    denied: bool = False
+    """It did not run: a rule, or the user, said no."""
     output: str = ""
 
 
 class Receipt(BaseModel):
     """What the platform itself says about a task, and, apart from it, what the model says."""
 
+    failed_commands: list[CommandRun] = []
+    """Those of `commands` that did not succeed, and did not succeed later either."""
     commands: list[CommandRun] = []
     files: list[str] = []
     """Paths of the repository that the commit changed."""

@@ -13,8 +13,14 @@ from growqr.git.forge import Author, Change, CommitRequest
 from growqr.settings import ModelSettings
 from tests.support.household import Household, household
 from tests.support.scripted_model import (
+    Answer,
     Refuse,
+    Request,
+    Say,
+    call,
     serve,
+    tool_names,
+    tool_results,
 )
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
@@ -236,6 +242,22 @@ async def test_two_tasks_take_turns_in_the_workspace(tmp_path: Path, engine: str
 
 def scripted(base_url: str) -> ModelSettings:
     return ModelSettings(provider="openai-compatible", name="scripted", base_url=base_url)
+
+
+async def test_a_patch_of_several_files_is_told_file_by_file(tmp_path: Path, engine: str) -> None:
+    patch = "*** Begin Patch\n*** Add File: a.py\n+1\n*** Add File: b.py\n+2\n*** End Patch"
+
+    def script(request: Request) -> Answer:
+        done = tool_results(request) or "apply_patch" not in tool_names(request)
+        return Say("Done") if done else call("apply_patch", patchText=patch)
+
+    with serve(script) as model:
+        settings = scripted(model.base_url).model_copy(update={"name": "gpt-5"})
+        async with household(tmp_path, engine, model_settings=settings) as home:
+            assert "`agents/coding/b.py`" in await home.ask("coding", "Patch")
+            logged = [e["data"] for e in await home.log("coding") if e["type"] == "task.log"]
+            files = [(line["text"], line["path"]) for line in logged if line["stream"] == "file"]
+            assert files == [("apply_patch a.py", "a.py"), ("apply_patch b.py", "b.py")]
 
 
 async def test_a_model_that_refuses_fails_the_task_with_its_words(

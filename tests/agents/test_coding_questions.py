@@ -79,7 +79,10 @@ async def test_a_command_runs_when_the_user_allows_it_and_not_when_they_deny_it(
             assert first["data"]["question"]["options"] == ["Allow", "Deny"]
             assert "touch asked.txt" in first["data"]["reason"]
             await home.say("coding", "Deny")
-            assert "The user answered: Deny" in await home.reply("coding", refused)
+            receipt = await home.reply("coding", refused)
+            assert "The user answered: Deny" in receipt
+            assert "- `touch asked.txt`: denied" in receipt
+            assert receipt.startswith("**Careful:**")
 
             allowed = await home.say("coding", "Touch it again")
             await waiting(home, after=first["seq"])

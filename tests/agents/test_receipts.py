@@ -1,6 +1,12 @@
 """Receipts keep apart what the platform knows and what the model says."""
 
-from growqr.agents.receipts import MAX_FILES, MAX_OUTPUT_CHARS, on_the_wire, text_of
+from growqr.agents.receipts import (
+    MAX_FILES,
+    MAX_OUTPUT_CHARS,
+    failed_commands,
+    on_the_wire,
+    text_of,
+)
 from growqr.events import CommandRun, Receipt
 
 
@@ -9,6 +15,7 @@ def test_a_receipt_tells_files_commands_and_the_claim() -> None:
         Receipt(
             commands=[
                 CommandRun(command="python3 a.py", exit_code=1, output="oops"),
+                CommandRun(command="rm a.py", exit_code=None, denied=True),
                 CommandRun(command="sleep 9", exit_code=None, output="```\nnot ours"),
             ],
             files=["agents/coding/a.py"],
@@ -19,19 +26,29 @@ def test_a_receipt_tells_files_commands_and_the_claim() -> None:
         )
     )
     assert "Committed as `0123456789` (branch `task/tsk_1`):\n\n- `agents/coding/a.py`" in text
-    assert "- `python3 a.py`: exit code 1\n- `sleep 9`: did not finish" in text
+    assert "- `python3 a.py`: exit code 1\n- `rm a.py`: denied\n- `sleep 9`: did not finish" in text
     assert "````text\n```\nnot ours\n````" in text
     assert "- `big.bin`: larger than 5 bytes" in text
     assert "> All is well.\n>\n> **Committed** as `fffffff`" in text
 
 
-def test_a_last_command_that_failed_is_told_first() -> None:
-    runs = [CommandRun(command="a", exit_code=code) for code in (1, 0, None)]
-    assert text_of(Receipt(commands=runs[:1], claim="It works.")).startswith(
-        "**Careful:** the last command did not succeed (exit code 1).\n\n"
+def test_what_failed_and_was_not_repeated_with_success_is_told_first() -> None:
+    def run(command: str, code: int | None = 0, *, denied: bool = False) -> CommandRun:
+        return CommandRun(command=command, exit_code=code, denied=denied, output="x")
+
+    runs = [run("make", 2), run("pytest", 1), run("make"), run("sleep", None), run("ls")]
+    failed = failed_commands([*runs, run("rm", None, denied=True)])
+    assert [(it.command, it.output) for it in failed] == [("pytest", ""), ("sleep", ""), ("rm", "")]
+    assert text_of(Receipt(failed_commands=failed, claim="It works.")).startswith(
+        "**Careful:** these commands did not succeed: "
+        "`rm` (denied), `sleep` (did not finish), `pytest` (exit code 1).\n\n"
     )
-    assert not text_of(Receipt(commands=runs[:2])).startswith("**Careful")
-    assert "did not succeed (did not finish)" in text_of(Receipt(commands=runs))
+    many = failed_commands([run(name, 1) for name in "abcde"])
+    assert "`e` (exit code 1), `d` (exit code 1), `c` (exit code 1), and 2 more." in text_of(
+        Receipt(failed_commands=many)
+    )
+    assert failed_commands([run("make", 2), run("make")]) == []
+    assert "Careful" not in text_of(Receipt(commands=[run("ls")]))
 
 
 def test_without_a_change_it_says_so() -> None:

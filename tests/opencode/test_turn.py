@@ -102,7 +102,41 @@ def test_a_file_is_named_relative_to_the_workspace() -> None:
     done = tool(3, "p", "write", "completed", input=given, output="Wrote file successfully.")
     _, finished = feed(Turn(S, ""), message(3, "assistant"), done)
     assert isinstance(finished, ToolFinished)
-    assert (finished.title, finished.path, finished.failed) == ("src/a.py", "src/a.py", False)
+    assert (finished.title, finished.paths, finished.failed) == ("src/a.py", ("src/a.py",), False)
+
+
+def test_a_patch_names_its_files_inside_the_workspace() -> None:
+    patch = """*** Begin Patch
+*** Add File: new.py
++*** Add File: quoted.py
+*** Update File: /workspace/src/../a.py
+*** Move to: src/b.py
+@@
+-old
+*** Delete File: new.py
+*** Update File: ../etc/passwd
+*** Add File: /etc/x
+*** End Patch"""
+    running = tool(3, "p", "apply_patch", "running", input={"patchText": patch})
+    done = tool(3, "p", "apply_patch", "completed", input={"patchText": patch}, output="Success.")
+    started, finished = feed(Turn(S, ""), message(3, "assistant"), running, done)
+    assert isinstance(finished, ToolFinished)
+    assert finished.paths == ("new.py", "a.py", "src/b.py")
+    assert started == ToolStarted("apply_patch", "new.py, a.py, src/b.py")
+
+
+@pytest.mark.parametrize(
+    ("error", "denied"),
+    [
+        ("The user rejected permission to use this specific tool call with the following", True),
+        ("The user has specified a rule which prevents you from using this", True),
+        ("Tool execution aborted", False),
+    ],
+)
+def test_a_command_that_was_not_allowed_is_denied(error: str, *, denied: bool) -> None:
+    ended = tool(3, "p", "bash", "error", input=RUN, error=error)
+    _, finished = feed(Turn(S, ""), ended)
+    assert finished == ToolFinished("bash", "ls", error, None, failed=True, denied=denied)
 
 
 def test_a_tools_own_error_is_a_failure() -> None:

@@ -69,7 +69,7 @@ async def test_a_prompt_writes_a_file_and_runs_it(running: Running) -> None:
         progress = await ask(workspace, "```python hi.py\nprint(6 * 7)\n```\nrun: python3 hi.py")
         assert progress[:4] == [
             ToolStarted("write", "hi.py"),
-            ToolFinished("write", "hi.py", "Wrote file successfully.", None, path="hi.py"),
+            ToolFinished("write", "hi.py", "Wrote file successfully.", None, paths=("hi.py",)),
             ToolStarted("bash", "python3 hi.py"),
             ToolFinished("bash", "python3 hi.py", "42\n", 0),
         ]

@@ -10,7 +10,13 @@ from growqr.agents import coding_files, journal
 from growqr.agents.coding_questions import AnswerLate, ModelQuestions
 from growqr.agents.conflicts import settle
 from growqr.agents.job import TaskFailed, TaskJob
-from growqr.agents.receipts import MAX_COMMANDS, on_the_wire, text_of
+from growqr.agents.receipts import (
+    MAX_COMMANDS,
+    ending_of,
+    failed_commands,
+    on_the_wire,
+    text_of,
+)
 from growqr.events import CommandRun, Receipt, TaskResult
 from growqr.git.forge import Author, Change, CommitInfo, MergeConflict
 from growqr.opencode.types import (
@@ -40,7 +46,7 @@ CONTINUE = (
     "Your work on this task was interrupted. Look at what is in the workspace, then continue "
     "where you stopped. This is the task:"
 )
-_WRITING = frozenset({"write", "edit"})
+_WRITING = frozenset({"write", "edit", "apply_patch"})
 MAX_INTERRUPTIONS = 6
 """Times that one task is continued after crashes and pauses."""
 MAX_FAILURES = 2
@@ -160,16 +166,19 @@ class CodingTurn:
         if tool.tool != "bash":
             if tool.failed:
                 await self._job.log("error", tool.output)
-            elif tool.path is not None and tool.tool in _WRITING:
-                await self._job.log("file", f"{tool.tool} {tool.path}", path=tool.path)
+            elif tool.tool in _WRITING:
+                for path in tool.paths:
+                    await self._job.log("file", f"{tool.tool} {path}", path=path)
             return
         if tool.output.strip():
             await self._job.log("output", tool.output)
-        ending = "did not finish" if tool.exit_code is None else f"exit code {tool.exit_code}"
-        await self._job.log("tool", f"{tool.title}: {ending}")
         run = CommandRun(
-            command=tool.title[:500], exit_code=tool.exit_code, output=tool.output[-4_000:]
+            command=tool.title[:500],
+            exit_code=tool.exit_code,
+            denied=tool.denied,
+            output=tool.output[-4_000:],
         )
+        await self._job.log("tool", f"{tool.title}: {ending_of(run)}")
         self._commands = [*self._commands, run][-MAX_COMMANDS:]
         await self._job.save("commands", [run.model_dump() for run in self._commands])
         await self._job.save("tokens", self._workspace.task_tokens)
@@ -225,6 +234,7 @@ class CodingTurn:
         refused: dict[str, str],
     ) -> TaskResult:
         receipt = Receipt(
+            failed_commands=failed_commands(self._commands),
             commands=self._commands,
             files=list(commit.paths) if commit else [],
             left_out=snapshot.skipped | refused,

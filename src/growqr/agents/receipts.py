@@ -9,9 +9,27 @@ from collections.abc import Sequence
 from growqr.events import CommandRun, Receipt
 
 MAX_COMMANDS = 30
+MAX_WARNED = 3
 MAX_FILES = 30
 MAX_OUTPUT_CHARS = 1_500
 MAX_CLAIM_CHARS = 4_000
+
+
+def failed_commands(commands: Sequence[CommandRun]) -> list[CommandRun]:
+    """Return the last run of each command whose last run did not succeed, the newest last."""
+    last: dict[str, CommandRun] = {}
+    for run in commands:
+        last.pop(run.command, None)
+        last[run.command] = run
+    failed = [run for run in last.values() if run.exit_code != 0]
+    return [run.model_copy(update={"output": ""}) for run in failed]
+
+
+def ending_of(run: CommandRun) -> str:
+    """Say in words how a command ended."""
+    if run.denied:
+        return "denied"
+    return "did not finish" if run.exit_code is None else f"exit code {run.exit_code}"
 
 
 def on_the_wire(receipt: Receipt) -> Receipt:
@@ -30,7 +48,7 @@ def on_the_wire(receipt: Receipt) -> Receipt:
 
 def text_of(receipt: Receipt) -> str:
     """Return the receipt as Markdown."""
-    parts = [*_warning(receipt.commands), _commit(receipt)]
+    parts = [*_warning(receipt.failed_commands), _commit(receipt)]
     if receipt.commands:
         parts.append(_commands(receipt.commands))
     if receipt.left_out:
@@ -49,11 +67,15 @@ def text_of(receipt: Receipt) -> str:
     return "\n\n".join(parts)
 
 
-def _warning(commands: Sequence[CommandRun]) -> list[str]:
-    """Say first what a claim of success would hide."""
-    if not commands or commands[-1].exit_code == 0:
+def _warning(failed: Sequence[CommandRun]) -> list[str]:
+    """Say first what `completed`, or a claim of success, would hide."""
+    if not failed:
         return []
-    return [f"**Careful:** the last command did not succeed ({_ending(commands[-1])})."]
+    newest = ", ".join(
+        f"`{_plain(run.command)}` ({ending_of(run)})" for run in failed[: -MAX_WARNED - 1 : -1]
+    )
+    more = f", and {len(failed) - MAX_WARNED} more" if len(failed) > MAX_WARNED else ""
+    return [f"**Careful:** these commands did not succeed: {newest}{more}."]
 
 
 def _commit(receipt: Receipt) -> str:
@@ -66,7 +88,7 @@ def _commit(receipt: Receipt) -> str:
 
 
 def _commands(commands: Sequence[CommandRun]) -> str:
-    lines = [f"`{_plain(run.command)}`: {_ending(run)}" for run in commands]
+    lines = [f"`{_plain(run.command)}`: {ending_of(run)}" for run in commands]
     shown = _listed("Ran in the sandbox, as it reported:", lines, MAX_COMMANDS)
     output = commands[-1].output.strip()
     if not output:
@@ -77,10 +99,6 @@ def _commands(commands: Sequence[CommandRun]) -> str:
     while fence in output:
         fence += "`"
     return f"{shown}\n\nThe last one printed:\n\n{fence}text\n{output}\n{fence}"
-
-
-def _ending(run: CommandRun) -> str:
-    return "did not finish" if run.exit_code is None else f"exit code {run.exit_code}"
 
 
 def _listed(head: str, lines: Sequence[str], most: int) -> str:

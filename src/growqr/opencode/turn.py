@@ -1,6 +1,8 @@
 """Turns OpenCode's events about one prompt into progress."""
 
 import json
+import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +23,11 @@ _OUTPUT_CHARS = 16_000
 _TEXT_CHARS = 100_000
 _TITLE_CHARS = 500
 
+
+_DENIED = ("The user rejected permission", "The user has specified a rule")
+"""How OpenCode begins what it says of a tool that was not allowed to run."""
+_MOST_PATHS = 50
+_PATCHED = re.compile(r"^\*\*\* (?:Add File|Update File|Delete File|Move to): (.+)$", re.MULTILINE)
 
 ALLOW, DENY = "Allow", "Deny"
 """What a person can choose when the model asks permission."""
@@ -155,8 +162,9 @@ class Turn:
             code = code if isinstance(code, int) and not isinstance(code, bool) else None
             output = _string(state.get("output") if status == "completed" else state.get("error"))
             failed = status == "error" or tool == "invalid" or bool(code)
+            denied = status == "error" and output.startswith(_DENIED)
             yield ToolFinished(
-                tool, title, output[:_OUTPUT_CHARS], code, failed, _inside(given.get("filePath"))
+                tool, title, output[:_OUTPUT_CHARS], code, failed, denied, _paths(given)
             )
 
     def _question(self, data: Mapping[str, Any]) -> Iterator[Progress]:
@@ -224,16 +232,22 @@ def _failure(error: Mapping[str, Any]) -> TurnFailed:
 
 
 def _title(tool: str, given: Mapping[str, Any], state: Mapping[str, Any]) -> str:
-    for value in (given.get("command"), _inside(given.get("filePath")), state.get("title")):
+    for value in (given.get("command"), ", ".join(_paths(given)), state.get("title")):
         if isinstance(value, str) and value:
             return value[:_TITLE_CHARS]
     return json.dumps(given)[:_TITLE_CHARS] if given else tool
 
 
-def _inside(path: Any) -> str | None:
-    if isinstance(path, str) and path.startswith(f"{WORKSPACE}/"):
-        return path.removeprefix(f"{WORKSPACE}/")[:1000]
-    return None
+def _paths(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the files inside the workspace that a tool's input names."""
+    named = [_string(given.get("filePath"))]
+    for found in _PATCHED.finditer(_string(given.get("patchText"))):
+        named.append(posixpath.join(WORKSPACE, found[1].strip()))
+        if len(named) > _MOST_PATHS:
+            break
+    whole = (posixpath.normpath(path[:1000]) for path in named if path)
+    inside = (path for path in whole if path.startswith(f"{WORKSPACE}/"))
+    return tuple(dict.fromkeys(path.removeprefix(f"{WORKSPACE}/") for path in inside))
 
 
 def _count(tokens: Mapping[str, Any]) -> int:

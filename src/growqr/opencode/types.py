@@ -96,8 +96,10 @@ class ToolFinished:
     """Of a command. None: not a command, or the tool itself failed (see `failed`)."""
     failed: bool = False
     """The tool reported an error, or its command ended with another code than 0."""
-    path: str | None = None
-    """The file that the tool wrote or read, relative to the workspace, if it names one inside."""
+    denied: bool = False
+    """A rule, or the person asked, did not let it run."""
+    paths: tuple[str, ...] = ()
+    """The files inside the workspace that the tool names, relative to it."""
 
 
 @dataclass(frozen=True)

@@ -1673,13 +1673,18 @@ export interface components {
         };
         /**
          * CommandRun
-         * @description A command that ran in the sandbox; no exit code means that it never ended by itself.
+         * @description A command for the sandbox; no exit code means that it was denied or never ended by itself.
          */
         CommandRun: {
             /** Command */
             command: string;
             /** Exit Code */
             exit_code: number | null;
+            /**
+             * Denied
+             * @default false
+             */
+            denied: boolean;
             /**
              * Output
              * @default
@@ -2569,6 +2574,11 @@ export interface components {
          * @description What the platform itself says about a task, and, apart from it, what the model says.
          */
         Receipt: {
+            /**
+             * Failed Commands
+             * @default []
+             */
+            failed_commands: components["schemas"]["CommandRun"][];
             /**
              * Commands
              * @default []

@@ -12,7 +12,7 @@ export function CommandList({ commands }: { commands: readonly CommandRun[] }) {
           // The list never changes, and the same command may have run twice.
           <li key={index} className="flex flex-wrap items-baseline gap-x-2">
             <code>{run.command}</code>
-            <Exit code={run.exit_code} />
+            <Exit run={run} />
           </li>
         ))}
       </ul>
@@ -21,7 +21,8 @@ export function CommandList({ commands }: { commands: readonly CommandRun[] }) {
   );
 }
 
-function Exit({ code }: { code: number | null }) {
+function Exit({ run: { exit_code: code, denied } }: { run: CommandRun }) {
+  if (denied) return <Badge tone="warning">denied</Badge>;
   if (code === null) return <Badge tone="warning">did not finish</Badge>;
   return <Badge tone={code === 0 ? 'accent' : 'danger'}>exit code {code}</Badge>;
 }

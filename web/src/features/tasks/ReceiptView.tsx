@@ -37,9 +37,18 @@ export function ReceiptView({ result }: { result: Result }) {
 }
 
 function Facts({ receipt }: { receipt: Receipt }) {
-  const { commands, files, left_out: leftOut, commit, branch, tokens } = receipt;
+  const { commands, failed_commands: failed, files, left_out: leftOut, commit, branch, tokens } = receipt;
   return (
     <dl className="grid gap-x-5 gap-y-3 text-sm sm:grid-cols-[7rem_minmax(0,1fr)]">
+      {failed.length > 0 && (
+        <>
+          <dt className="text-danger">Careful</dt>
+          <dd>
+            {failed.length === 1 ? 'This command' : 'These commands'} did not succeed:
+            <CommandList commands={failed} />
+          </dd>
+        </>
+      )}
       <dt className="text-ink-faint">Commit</dt>
       <dd>
         {commit == null ? 'None: no file changed' : <code>{commit.slice(0, 10)}</code>}

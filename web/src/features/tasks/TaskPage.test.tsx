@@ -15,9 +15,11 @@ const DONE = task({
     branch: 'task/tsk_1',
     commit: SHA,
     receipt: {
+      failed_commands: [{ command: 'make', exit_code: null, denied: false, output: '' }],
       commands: [
-        { command: 'python3 greet.py', exit_code: 0, output: '' },
-        { command: 'make', exit_code: null, output: 'Hello' },
+        { command: 'python3 greet.py', exit_code: 0, denied: false, output: '' },
+        { command: 'rm -r /', exit_code: null, denied: true, output: '' },
+        { command: 'make', exit_code: null, denied: false, output: 'Hello' },
       ],
       files: ['agents/coding/greet.py'],
       left_out: { 'big.bin': 'too large' },
@@ -54,11 +56,15 @@ describe('a task', () => {
         return json(DIFF);
       });
     const { user } = renderApp('/app/channels/grow');
-    await user.click(await screen.findByRole('link', { name: 'Build it' }));
+    const row = within(await screen.findByRole('article', { name: 'Build it' }));
+    expect(row.getByText('a command failed')).toBeVisible();
+    await user.click(row.getByRole('link', { name: 'Build it' }));
     const facts = within(await screen.findByRole('region', { name: 'What the platform recorded' }));
     expect(facts.getByText('python3 greet.py')).toBeVisible();
     expect(facts.getByText('exit code 0')).toBeVisible();
-    expect(facts.getByText('did not finish')).toBeVisible();
+    expect(facts.getByText('denied')).toBeVisible();
+    expect(facts.getByText('This command did not succeed:')).toBeVisible();
+    expect(facts.getAllByText('did not finish')).toHaveLength(2);
     expect(facts.getByText('1,200 tokens')).toBeVisible();
     expect(facts.queryByText('All is well.')).not.toBeInTheDocument();
     const claim = within(screen.getByRole('region', { name: 'What the agent says' }));
