@@ -23,17 +23,26 @@ export function MessageFrame({ author, at, continued, badge, faded, busy, childr
       aria-busy={busy}
       className={cx(
         'group grid grid-cols-[2.25rem_minmax(0,1fr)] gap-x-3 px-4 md:px-6',
-        continued ? 'mt-1.5' : 'mt-6 first:mt-2',
+        continued ? 'mt-1.5' : 'mt-5',
         faded === true && 'opacity-60',
       )}
     >
-      {continued ? <span /> : <Avatar name={author} />}
+      {continued ? (
+        // Shown to a pointer or a key, and always to those who listen.
+        <Time
+          clock
+          at={at}
+          className="mt-1 -ml-3 text-right text-[10px] whitespace-nowrap text-ink-faint opacity-0 group-focus-within:opacity-100 group-hover:opacity-100"
+        />
+      ) : (
+        <Avatar name={author} />
+      )}
       <div>
         {!continued && (
           <p className="mb-0.5 flex items-baseline gap-2 leading-snug">
             <span className="font-semibold">{author}</span>
             {badge}
-            <Time at={at} className="text-xs text-ink-faint" />
+            <Time clock at={at} className="text-xs text-ink-faint" />
           </p>
         )}
         {children}

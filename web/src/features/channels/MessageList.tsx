@@ -8,27 +8,29 @@ import type { Pending } from '@/lib/live/state';
 import { awaitsReply, timelineOf, type TimelineItem } from '@/lib/live/selectors';
 
 import { DraftArticle } from './DraftArticle';
+import { DayLine, NewLine } from './Lines';
 import { MessageArticle } from './MessageArticle';
 import { nameOf } from './names';
 import { PendingArticle } from './PendingArticle';
+import { rowsOf, type Row, type Unread } from './rows';
 import { Thinking } from './Thinking';
 import { useStickToBottom } from './useStickToBottom';
 
-/** Messages by one author this close together share a heading. */
-const TOGETHER_MS = 5 * 60_000;
-
 interface Props {
   channel: Channel;
+  /** As it was when the channel was opened. */
+  unread: Unread;
   /** Stands above the oldest message. */
   before: ReactNode;
   /** Stands in the place of messages when there are none. */
   empty: ReactNode;
 }
 
-export function MessageList({ channel, before, empty }: Props) {
+export function MessageList({ channel, unread, before, empty }: Props) {
   const { sender } = useLive();
   const state = useLiveState((live) => live);
   const items = useMemo(() => timelineOf(state, channel.id), [state, channel.id]);
+  const rows = useMemo(() => rowsOf(items, channel.name, unread), [items, channel.name, unread]);
   const { box, content, atEnd, toEnd } = useStickToBottom();
   const sent = items.findLast((item) => item.kind === 'pending')?.key;
 
@@ -44,11 +46,10 @@ export function MessageList({ channel, before, empty }: Props) {
           {before}
           {items.length === 0 && empty}
           <div role="log" aria-label="Messages">
-            {items.map((item, index) => (
-              <Item
-                key={item.key}
-                item={item}
-                continued={isContinued(items[index - 1], item)}
+            {rows.map((row) => (
+              <RowView
+                key={row.key}
+                row={row}
                 agent={nameOf(channel.name)}
                 channel={channel}
                 onRetry={(pending) => void sender.send(channel, pending.text, pending)}
@@ -72,13 +73,28 @@ export function MessageList({ channel, before, empty }: Props) {
   );
 }
 
-interface ItemProps {
-  item: TimelineItem;
-  continued: boolean;
+interface RowProps {
+  row: Row;
   agent: string;
   channel: Channel;
   onRetry: (pending: Pending) => void;
   onDiscard: (clientId: string) => void;
+}
+
+function RowView({ row, ...props }: RowProps) {
+  switch (row.kind) {
+    case 'day':
+      return <DayLine at={row.at} />;
+    case 'new':
+      return <NewLine />;
+    case 'item':
+      return <Item item={row.item} continued={row.continued} {...props} />;
+  }
+}
+
+interface ItemProps extends Omit<RowProps, 'row'> {
+  item: TimelineItem;
+  continued: boolean;
 }
 
 function Item({ item, continued, agent, channel, onRetry, onDiscard }: ItemProps) {
@@ -86,7 +102,7 @@ function Item({ item, continued, agent, channel, onRetry, onDiscard }: ItemProps
     case 'message':
       return <MessageArticle message={item.message} continued={continued} channel={channel} />;
     case 'draft':
-      return item.draft.text === '' ? null : <DraftArticle draft={item.draft} author={agent} />;
+      return <DraftArticle draft={item.draft} continued={continued} author={agent} />;
     case 'pending':
       return (
         <PendingArticle
@@ -97,16 +113,4 @@ function Item({ item, continued, agent, channel, onRetry, onDiscard }: ItemProps
         />
       );
   }
-}
-
-function isContinued(previous: TimelineItem | undefined, item: TimelineItem): boolean {
-  const [a, b] = [wordOf(previous), wordOf(item)];
-  return (
-    a !== null && b !== null && a.author === b.author && Date.parse(b.at) - Date.parse(a.at) < TOGETHER_MS
-  );
-}
-
-function wordOf(item: TimelineItem | undefined): { author: string; at: string } | null {
-  if (item?.kind === 'message') return item.message;
-  return item?.kind === 'pending' ? item.pending : null;
 }

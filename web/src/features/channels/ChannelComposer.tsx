@@ -1,0 +1,34 @@
+import { useQuery } from '@tanstack/react-query';
+
+import { useApi } from '@/api/ApiContext';
+import { configQuery } from '@/api/queries';
+import type { Channel } from '@/api/types';
+import { limits } from '@/config/limits';
+import { useLive, useLiveState } from '@/lib/live/LiveContext';
+import { openQuestions } from '@/lib/live/questions';
+
+import { Composer } from './Composer';
+import { isStopped } from './names';
+import { StoppedNotice } from './StoppedNotice';
+
+/** Where one writes to a channel; what is written answers its oldest open question. */
+export function ChannelComposer({ channel }: { channel: Channel }) {
+  const { sender, unsent } = useLive();
+  const { data: config } = useQuery(configQuery(useApi()));
+  const asked = useLiveState((state) => openQuestions(state, channel.actor_id)[0]);
+  const stopped = isStopped(channel);
+  return (
+    <>
+      {stopped && <StoppedNotice actorId={channel.actor_id} />}
+      <Composer
+        channelName={channel.name}
+        maxChars={config?.message_chars ?? limits.messageChars}
+        blocked={stopped ? 'This agent is stopped.' : undefined}
+        draft={unsent.get(channel.id)}
+        onDraft={(text) => unsent.set(channel.id, text)}
+        hint={asked === undefined ? undefined : 'Answers the oldest open question.'}
+        onSend={(text) => void sender.send(channel, text, { answers: asked })}
+      />
+    </>
+  );
+}
