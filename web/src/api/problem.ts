@@ -40,6 +40,11 @@ export async function problemFrom(response: Response): Promise<ApiError> {
   );
 }
 
+/** Whether another plan, or paying, would have let it through. */
+export function needsPlan(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 402;
+}
+
 /** A sentence for a person about anything that was thrown. */
 export function describe(error: unknown): string {
   return error instanceof ApiError ? error.message : 'Something went wrong. Try again.';

@@ -1,5 +1,5 @@
 import { useApi } from '@/api/ApiContext';
-import { ApiError } from '@/api/problem';
+import { needsPlan } from '@/api/problem';
 import { Button } from '@/components/ui/Button';
 import { ErrorState } from '@/components/ui/ErrorState';
 import { Logo } from '@/components/ui/Logo';
@@ -8,12 +8,11 @@ import { BillingSection } from '@/features/settings/BillingSection';
 /** The agent could not be woken: why, and what can be done. */
 export function SetupFailed({ error, retry }: { error: Error; retry: () => void }) {
   const { session } = useApi();
-  const needsPlan = error instanceof ApiError && error.status === 402;
   return (
     <main className="flex h-dvh flex-col items-center justify-center gap-2 px-5">
       <Logo />
       <ErrorState error={error} retry={retry} showPlan={false} />
-      {needsPlan && <BillingSection />}
+      {needsPlan(error) && <BillingSection />}
       <Button variant="ghost" size="small" onClick={() => session.clear()}>
         Log out
       </Button>

@@ -63,7 +63,10 @@ describe('quests', () => {
       );
     const { user } = renderApp('/app/quests');
     await user.click(await screen.findByRole('button', { name: 'Start' }));
-    expect(await screen.findByRole('alert')).toHaveTextContent('No plan.');
+    const alert = await screen.findByRole('alert');
+    expect(alert).toHaveTextContent('No plan.');
+    const way = within(alert).getByRole('link', { name: 'See your plan' });
+    expect(way).toHaveAttribute('href', '/app/settings#billing');
   });
 });
 

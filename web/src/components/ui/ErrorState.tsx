@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { CircleAlert, RotateCw } from 'lucide-react';
 
-import { ApiError, describe } from '@/api/problem';
+import { describe, needsPlan } from '@/api/problem';
 import { paths } from '@/config/paths';
 
 import { Button } from './Button';
@@ -15,18 +15,19 @@ interface Props {
 
 /** Why something could not be shown, and the way on: again, or to billing. */
 export function ErrorState({ error, retry, showPlan = true }: Props) {
-  const needsPlan = error instanceof ApiError && error.status === 402;
+  const unpaid = needsPlan(error);
   return (
     <div role="alert" className="mx-auto flex max-w-sm flex-col items-center px-6 py-12 text-center">
       <span className="mb-4 flex size-12 items-center justify-center rounded-2xl bg-danger-soft text-danger">
         <CircleAlert aria-hidden size={22} strokeWidth={1.8} />
       </span>
-      <p className="font-semibold">{needsPlan ? 'Your plan has paused this' : 'That didn’t work'}</p>
+      <p className="font-semibold">{unpaid ? 'Your plan has paused this' : 'That didn’t work'}</p>
       <p className="mt-1.5 text-sm text-ink-soft">{describe(error)}</p>
       <div className="mt-5 flex gap-2">
-        {needsPlan && showPlan && (
+        {unpaid && showPlan && (
           <Link
             to={paths.settings}
+            hash="billing"
             className="inline-flex h-10 items-center rounded-xl bg-accent px-4 text-sm font-medium text-accent-ink"
           >
             See your plan

@@ -1,7 +1,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 
 import { useApi } from '@/api/ApiContext';
-import { ApiError, describe } from '@/api/problem';
+import { describe, needsPlan } from '@/api/problem';
 import { subscriptionQuery } from '@/api/queries';
 import type { Actor } from '@/api/types';
 import { Button } from '@/components/ui/Button';
@@ -16,7 +16,6 @@ export function StoppedNotice({ actorId }: { actorId: string }) {
   });
   const { data: subscription } = useQuery(subscriptionQuery(api));
   if (subscription?.entitled === false) return <PlanNotice reason={subscription.reason} />;
-  const needsPlan = start.error instanceof ApiError && start.error.status === 402;
   return (
     <div className="mx-auto w-full max-w-3xl px-3 pb-2 md:px-5">
       <Notice
@@ -30,7 +29,7 @@ export function StoppedNotice({ actorId }: { actorId: string }) {
         {start.error === null
           ? 'This agent is stopped. It takes no messages until it is started.'
           : describe(start.error)}{' '}
-        {needsPlan && <PlanLink />}
+        {needsPlan(start.error) && <PlanLink />}
       </Notice>
     </div>
   );

@@ -1,8 +1,8 @@
 import { GitMerge, X } from 'lucide-react';
 
-import { describe } from '@/api/problem';
 import type { PullRequestState } from '@/api/types';
 import { Button } from '@/components/ui/Button';
+import { Failure } from '@/components/ui/Failure';
 import { Notice } from '@/components/ui/Notice';
 
 import { useSettle } from './api';
@@ -48,7 +48,7 @@ export function SettleBox({
           <X aria-hidden size={16} /> Close without merging
         </Button>
       </div>
-      {error !== null && <Notice tone="danger">{describe(error)}</Notice>}
+      {error !== null && <Failure error={error} />}
     </div>
   );
 }

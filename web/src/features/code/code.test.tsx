@@ -89,6 +89,15 @@ describe('repositories', () => {
     expect(await screen.findByText('Just changed.')).toBeVisible();
   });
 
+  it('lead to the plan when it keeps one from merging', async () => {
+    withRepo().on(`POST ${ONE}/merge`, () => problem(402, 'entitlement_required', 'No plan.'));
+    const { user } = renderApp('/app/code/rep_2/pull-requests/1');
+    await user.click(await screen.findByRole('button', { name: 'Merge' }));
+    const alert = await screen.findByRole('alert');
+    expect(alert).toHaveTextContent('No plan.');
+    expect(within(alert).getByRole('link', { name: 'See your plan' })).toBeVisible();
+  });
+
   it('show what a branch adds when it is unfolded', async () => {
     const server = withRepo();
     const { user } = renderApp('/app/code/rep_2');

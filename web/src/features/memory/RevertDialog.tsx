@@ -1,10 +1,9 @@
 import { useState } from 'react';
 
-import { describe } from '@/api/problem';
 import type { Commit } from '@/api/types';
 import { Button } from '@/components/ui/Button';
+import { Failure } from '@/components/ui/Failure';
 import { Modal } from '@/components/ui/Modal';
-import { Notice } from '@/components/ui/Notice';
 import { newKey } from '@/lib/keys';
 
 import { useRevert } from './api';
@@ -26,7 +25,7 @@ export function RevertDialog({ commit, onClose }: { commit: Commit; onClose: () 
         <p className="rounded-xl bg-raised px-3.5 py-2.5 text-sm">
           {commit.subject} <span className="font-mono text-ink-faint">{commit.sha.slice(0, 7)}</span>
         </p>
-        {revert.error !== null && <Notice tone="danger">{describe(revert.error)}</Notice>}
+        {revert.error !== null && <Failure error={revert.error} />}
         <div className="flex justify-end gap-2">
           <Button onClick={onClose}>Keep it</Button>
           <Button

@@ -3,10 +3,9 @@ import { useNavigate } from '@tanstack/react-router';
 import { Map } from 'lucide-react';
 
 import { useApi } from '@/api/ApiContext';
-import { describe } from '@/api/problem';
 import { EmptyState } from '@/components/ui/EmptyState';
 import { ErrorState } from '@/components/ui/ErrorState';
-import { Notice } from '@/components/ui/Notice';
+import { Failure } from '@/components/ui/Failure';
 import { PageHeader } from '@/components/ui/PageHeader';
 import { Skeleton } from '@/components/ui/Skeleton';
 import { paths } from '@/config/paths';
@@ -32,7 +31,7 @@ export function QuestsPage() {
       <PageHeader title="Quests" subtitle="Guided paths: you answer, your agents do the work" />
       <div className="min-h-0 flex-1 overflow-y-auto">
         <div className="mx-auto max-w-4xl space-y-6 px-4 py-6 md:px-6">
-          {start.error !== null && <Notice tone="danger">{describe(start.error)}</Notice>}
+          {start.error !== null && <Failure error={start.error} />}
           {quests.isPending && <Skeleton lines={6} label="Loading quests" />}
           {quests.error !== null && (
             <ErrorState error={quests.error} retry={() => void quests.refetch()} />

@@ -1,9 +1,11 @@
 import { Link } from '@tanstack/react-router';
 import { Pause, Play, X } from 'lucide-react';
 
-import { describe } from '@/api/problem';
+import { describe, needsPlan } from '@/api/problem';
 import type { Task } from '@/api/types';
 import { IconButton } from '@/components/ui/IconButton';
+import { Markdown } from '@/components/ui/Markdown';
+import { PlanLink } from '@/components/ui/PlanLink';
 import { Progress } from '@/components/ui/Progress';
 import { paths } from '@/config/paths';
 
@@ -37,7 +39,9 @@ export function RunningTask({ task }: { task: Task }) {
         {task.title}
       </Link>
       {task.reason != null && (
-        <p className="mt-1 line-clamp-4 text-[13px] text-ink-soft">{task.reason}</p>
+        <div className="mt-1 max-h-40 overflow-hidden text-[13px] text-ink-soft">
+          <Markdown text={task.reason} />
+        </div>
       )}
       {task.status === 'waiting' && (
         <Link
@@ -67,7 +71,7 @@ export function RunningTask({ task }: { task: Task }) {
       </div>
       {error !== null && (
         <p role="alert" className="mt-1 text-[13px] text-danger">
-          {describe(error)}
+          {describe(error)} {needsPlan(error) && <PlanLink />}
         </p>
       )}
     </article>

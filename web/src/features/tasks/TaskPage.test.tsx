@@ -83,6 +83,20 @@ describe('a task', () => {
     expect(screen.getByText('No space.')).toBeVisible();
   });
 
+  it('shows code in its question as code, and the way to pay when the plan refuses', async () => {
+    const asking = task({ status: 'waiting', reason: 'May I run this?\n\n```\ntouch x\n```' });
+    platform()
+      .on('GET /tasks', page([asking]))
+      .on('POST /tasks/tsk_1/pause', () => problem(402, 'entitlement_required', 'No plan.'));
+    const { user } = renderApp('/app/tasks/tsk_1');
+    const card = within(await screen.findByRole('article', { name: 'Build it' }));
+    expect(card.getByText('touch x').tagName).toBe('CODE');
+    await user.click(card.getByRole('button', { name: 'Pause Build it' }));
+    const alert = await card.findByRole('alert');
+    expect(alert).toHaveTextContent('No plan.');
+    expect(within(alert).getByRole('link', { name: 'See your plan' })).toBeVisible();
+  });
+
   it('says so when there is none', async () => {
     platform().on('GET /tasks/tsk_9', () => problem(404, 'not_found', 'There is no such thing.'));
     renderApp('/app/tasks/tsk_9');

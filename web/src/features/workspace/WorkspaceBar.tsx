@@ -3,7 +3,7 @@ import { Play, ScrollText, Square } from 'lucide-react';
 import { useState } from 'react';
 
 import { useApi } from '@/api/ApiContext';
-import { ApiError, describe } from '@/api/problem';
+import { describe, needsPlan } from '@/api/problem';
 import type { Workspace } from '@/api/types';
 import { IconButton } from '@/components/ui/IconButton';
 import { PlanLink } from '@/components/ui/PlanLink';
@@ -46,7 +46,7 @@ function Bar({ actorId, workspace }: { actorId: string; workspace: Workspace }) 
       </div>
       {error !== null && (
         <p role="alert" className="w-full text-danger">
-          {describe(error)} {error instanceof ApiError && error.status === 402 && <PlanLink />}
+          {describe(error)} {needsPlan(error) && <PlanLink />}
         </p>
       )}
       {showsLog && <ServerLog workspaceId={id} onClose={() => setShowsLog(false)} />}

@@ -1,5 +1,5 @@
 import type { ApiClient } from '@/api/client';
-import { ApiError, describe } from '@/api/problem';
+import { ApiError, describe, needsPlan } from '@/api/problem';
 import type { Channel, MessagePosted } from '@/api/types';
 import { newKey } from '@/lib/keys';
 
@@ -44,12 +44,11 @@ export class Sender {
       const { message_id: messageId, seq } = await this.post(channel, body, clientId);
       this.store.dispatch({ type: 'send.accepted', clientId, messageId, seq });
     } catch (error) {
-      const needsPlan = error instanceof ApiError && error.status === 402;
       this.store.dispatch({
         type: 'send.failed',
         clientId,
         error: describe(error),
-        needsPlan,
+        needsPlan: needsPlan(error),
       });
     }
   }
