@@ -58,6 +58,9 @@ _SETTINGS = {
     # It sometimes misses that there is work to do, and then looks again only after this long: 16 s
     # by default, in which actors neither start nor stop. With 250 ms its retries come 5 s late.
     "RUNTIME__WORKER_POLL_INTERVAL_MS": "1000",
+    # Nor does it always tell a waiting request that the actor is there, when both come as the first
+    # worker connects: the client's next try is answered at once.
+    "GUARD__ACTOR_READY_TIMEOUT_MS": "5000",
     # Upper bounds. An engine that is cut off leaves its work locked for 30 s.
     "RUNTIME__WORKER_SHUTDOWN_DURATION": "5",
     "RUNTIME__GUARD_SHUTDOWN_DURATION": "1",
