@@ -37,6 +37,7 @@ from growqr.errors import GrowError
 from growqr.git.commits import CommitService
 from growqr.git.hosting import open_hosting
 from growqr.git.http import GitHttp
+from growqr.git.pushes import Pushes
 from growqr.git.repos import RepoService
 from growqr.git.tokens import GitTokens
 from growqr.identity.accounts import Accounts
@@ -198,7 +199,9 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     if services.billing is not None:
         sweeping = asyncio.create_task(services.billing.suspensions.run())
         stack.push_async_callback(_cancel, sweeping)
-    git_app = GitHttp(hosting.transport, settings.git, git_tokens.authenticate)
+    git_app = GitHttp(
+        hosting.transport, settings.git, git_tokens.authenticate, Pushes(db, forge).record
+    )
     return create_api(services, static_dir=find_web(), git_app=git_app)
 
 

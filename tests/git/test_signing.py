@@ -86,14 +86,13 @@ async def test_a_commit_that_lies_about_its_author_is_found(
 ) -> None:
     await forge.create(REPO)
     await write(forge, "tea")
-    pushed = append(forge, "ada@example.com", "my own words")
+    slipped_in = append(forge, "ada@example.com", "my own words")
     claims = append(forge, "ada@example.com", "remember(memory): x\n\nActor: act_1\n")
     wears = append(forge, "act_1@growqr.invalid", "remember(memory): y")
     report = verify_repository(forge.path(REPO.id), signer.known())
-    assert report.counts == {"signed": 2, "pushed": 1, "unsigned": 2}
-    assert {finding.sha for finding in report.findings} == {claims, wears}
-    assert pushed not in {finding.sha for finding in report.findings}
-    assert {finding.named for finding in report.findings} == {"act_1"}
+    assert report.counts == {"signed": 2, "unvouched": 1, "unsigned": 2}
+    found = {finding.sha: finding.named for finding in report.findings}
+    assert found == {slipped_in: "ada@example.com", claims: "act_1", wears: "act_1"}
 
     # Another actor's valid signature does not help.
     forge.sign = lambda _, payload: signer.sign("act_2", payload)

@@ -1,13 +1,16 @@
 """A backup, and its import on another installation."""
 
+import asyncio
 import io
 import tarfile
 from pathlib import Path
 
+import pygit2
 import pytest
 from typer.testing import CliRunner, Result
 
 from growqr.cli import app
+from growqr.db.tables import Push
 from growqr.git.forge import RepoRef
 from growqr.operations.backup import BackupThere, write_backup
 from growqr.operations.importing import BackupInvalid, read_backup
@@ -66,6 +69,30 @@ async def test_one_person_is_exported_alone(
     assert "bob" not in str(rows)
     with tarfile.open(file) as tar:
         assert "bob" not in str(tar.getnames())
+
+
+async def test_who_pushed_what_is_told_and_goes_along(
+    full: Installation, elsewhere: Installation, tmp_path: Path
+) -> None:
+    who = pygit2.Signature("Ada", "ada@home.example")
+    with full.forge() as forge:
+        repo = pygit2.Repository(str(forge.path("rep_ada")))
+    head = repo.references["refs/heads/main"].peel(pygit2.Commit)
+    made = str(repo.create_commit("refs/heads/main", who, who, "x", head.tree_id, [head.id]))
+    (before,) = [c for c in await verify_users(full.settings, ["usr_ada"], None) if not c.good]
+    assert [(found.sha, found.verdict) for found in before.findings] == [(made, "unvouched")]
+
+    push = Push(id="psh_1", repo_id="rep_ada", user_id="usr_ada", heads=made, known=str(head.id))
+    async with open_stores(full.settings) as stores, stores.db.session() as session:
+        session.add(push)
+    file = tmp_path / "backup.tar"
+    await write_backup(full.settings, file, [])
+    await read_backup(elsewhere.settings, file)
+    for home in (full, elsewhere):
+        env = {"GROWQR_DATA_DIR": str(home.settings.data_dir)}
+        told = await asyncio.to_thread(CliRunner().invoke, app, ["verify"], env=env)
+        assert told.exit_code == 0, told.output
+        assert "1 pushed by ada@example.com" in told.output
 
 
 async def test_what_is_there_is_left_alone(

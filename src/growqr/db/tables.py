@@ -109,6 +109,21 @@ class GitToken(Base):
     created_at: Mapped[datetime] = mapped_column(default=_now)
 
 
+class Push(Base):
+    """What somebody pushed through the gateway; see `growqr.git.pushes`."""
+
+    __tablename__ = "pushes"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    repo_id: Mapped[str] = mapped_column(ForeignKey("repos.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[str]
+    heads: Mapped[str] = mapped_column(Text)
+    """The commits that branches were to point at, with spaces between them."""
+    known: Mapped[str] = mapped_column(Text)
+    """The commits that branches pointed at before."""
+    at: Mapped[datetime] = mapped_column(default=_now)
+
+
 class DeployKey(Base):
     """A public SSH key that may read (or write) one repository."""
 

@@ -9,13 +9,22 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
 
 from growqr.errors import GrowError, NotFound
 from growqr.git.backend import BackendFailed, Chunk, GitRequest, Start
+from growqr.git.pushes import watched
 from growqr.git.tokens import Scope as TokenScope
 from growqr.settings import GitSettings
 
@@ -69,11 +78,17 @@ class GitHttp:
     """The ASGI app. It trusts nothing of a request but what `authenticate` says."""
 
     def __init__(
-        self, transport: Transport, settings: GitSettings, authenticate: Authenticate
+        self,
+        transport: Transport,
+        settings: GitSettings,
+        authenticate: Authenticate,
+        pushed: Callable[[str, Sequence[str]], Awaitable[None]] | None = None,
     ) -> None:
+        """`pushed` hears the repository of each push and where branches shall go, before Git."""
         self._transport = transport
         self._settings = settings
         self._authenticate = authenticate
+        self._pushed = pushed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -118,6 +133,8 @@ class GitHttp:
             body = _inflated(body, most)
         elif encoding != "identity":
             raise Refused(415, "this content encoding is not supported")
+        if self._pushed is not None and match["what"] == "git-receive-pack":
+            body = watched(body, partial(self._pushed, repo_id))
         protocol = headers.get("git-protocol", "")
         request = GitRequest(
             repo_id=repo_id,

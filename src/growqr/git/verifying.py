@@ -9,12 +9,14 @@ from typing import Literal
 import pygit2
 from pygit2.enums import RepositoryOpenFlag, SortMode
 
+from growqr.git.pushes import Pushed
 from growqr.git.signing import KnownSigner, SignatureBroken, address_of, signer_of
 
-Verdict = Literal["signed", "pushed", "unsigned", "forged", "unknown_key", "foreign"]
+Verdict = Literal["signed", "pushed", "unvouched", "unsigned", "forged", "unknown_key", "foreign"]
 """
 signed       by the actor, or through the API the user, that it names
-pushed       by a person with Git; it names none of ours, and nobody vouches for the name in it
+pushed       by a person with Git; it names none of ours, and came with a token of the owner's
+unvouched    names none of ours, and nothing says who brought it
 unsigned     names an actor, but bears no signature
 forged       the signature is not of this commit, or of another actor than it names
 unknown_key  validly signed with a key that this installation has never seen
@@ -43,6 +45,8 @@ class Report:
     counts: Counter[Verdict] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     """The commits that are not good, newest first, at most `most`."""
+    pushed_by: Counter[str] = field(default_factory=Counter)
+    """How many of the pushed ones each user's pushes brought, by user id."""
 
     @property
     def good(self) -> bool:
@@ -54,6 +58,7 @@ def verify_repository(
     signers: Iterable[KnownSigner],
     *,
     ours: Collection[str] | None = None,
+    pushes: Iterable[Pushed] = (),
     most: int = 100,
 ) -> Report:
     """Check every commit of every branch. Blocks; 0.1 to 0.2 ms a commit.
@@ -62,8 +67,13 @@ def verify_repository(
     """
     keys = _by_author(signers)
     report = Report()
-    for commit in _commits(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH)):
+    git = pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH)
+    brought = _brought(git, pushes)
+    for commit in _commits(git):
         named, verdict = judge(commit, keys, ours)
+        if verdict == "unvouched" and commit.id in brought:
+            verdict = "pushed"
+            report.pushed_by[brought[commit.id]] += 1
         report.counts[verdict] += 1
         if verdict not in GOOD and len(report.findings) < most:
             subject = commit.raw_message.decode(errors="replace").partition("\n")[0]
@@ -81,11 +91,11 @@ def verdict_of(path: Path, sha: str, signers: Iterable[KnownSigner]) -> tuple[st
 def judge(
     commit: pygit2.Commit, keys: dict[str, set[str]], ours: Collection[str] | None
 ) -> tuple[str, Verdict]:
-    """Return whom the commit names, and whether it is theirs."""
+    """Return whom the commit names, and whether it is theirs; who pushed it plays no part."""
     email = commit.author.raw_email.decode(errors="replace")
     named = _trailer(commit) or email.removesuffix(address_of(""))
     if named == email:
-        return email, "pushed"
+        return email, "unvouched"
     armored, payload = commit.gpg_signature
     if armored is None or payload is None:
         return named, "unsigned"
@@ -108,6 +118,26 @@ def _by_author(signers: Iterable[KnownSigner]) -> dict[str, set[str]]:
     for signer in signers:
         keys.setdefault(signer.author_id, set()).add(signer.public_key)
     return keys
+
+
+def _brought(repo: pygit2.Repository, pushes: Iterable[Pushed]) -> dict[pygit2.Oid, str]:
+    """Whose push brought each commit."""
+    brought: dict[pygit2.Oid, str] = {}
+    for push in pushes:
+        walker = repo.walk(None, SortMode.NONE)
+        for head in _there(repo, push.heads):
+            walker.push(head)
+        for head in _there(repo, push.known):
+            walker.hide(head)
+        for commit in walker:
+            brought.setdefault(commit.id, push.user_id)
+    return brought
+
+
+def _there(repo: pygit2.Repository, shas: Iterable[str]) -> list[pygit2.Oid]:
+    """Those that are commits of the repository: a push may have been refused."""
+    held = {sha: repo.get(sha) for sha in shas}
+    return [pygit2.Oid(hex=sha) for sha, it in held.items() if isinstance(it, pygit2.Commit)]
 
 
 def _commits(repo: pygit2.Repository) -> Iterator[pygit2.Commit]:

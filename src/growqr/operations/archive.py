@@ -58,6 +58,17 @@ class SignerRow(_Row):
     public_key: str
 
 
+class PushRow(_Row):
+    """A row of `pushes`."""
+
+    id: str
+    repo_id: str
+    user_id: str
+    heads: str
+    known: str
+    at: datetime
+
+
 class Manifest(BaseModel):
     """Everything in a backup but the Git data."""
 
@@ -68,6 +79,7 @@ class Manifest(BaseModel):
     repos: list[RepoRow]
     agents: list[AgentRow]
     signers: list[SignerRow]
+    pushes: list[PushRow] = []
 
 
 def bundle_name(repo_id: str) -> str:

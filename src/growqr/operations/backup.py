@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from growqr import __version__
-from growqr.db.tables import ActorRow, Repo
+from growqr.db.tables import ActorRow, Push, Repo
 from growqr.errors import Conflict, InvalidInput, Unavailable
 from growqr.git.bundles import write_bundle
 from growqr.git.forge import ForgeBroken, RepoRef
@@ -21,6 +21,7 @@ from growqr.operations.archive import (
     AccountRow,
     AgentRow,
     Manifest,
+    PushRow,
     RepoRow,
     SignerRow,
     bundle_name,
@@ -84,6 +85,7 @@ async def _manifest(stores: Stores, wanted: Sequence[str]) -> Manifest:
     async with stores.db.session() as session:
         repos = [row for row in await session.scalars(select(Repo)) if row.owner_id in ids]
         actors = [row for row in await session.scalars(select(ActorRow)) if row.user_id in ids]
+        pushes = list(await session.scalars(select(Push).order_by(Push.id)))
     held = await stores.repos()
     kept = [row for row in repos if row.id in held]
     signing = ids | {row.id for row in actors} | {"growqr"}
@@ -96,6 +98,11 @@ async def _manifest(stores: Stores, wanted: Sequence[str]) -> Manifest:
             SignerRow.model_validate(signer)
             for signer in stores.signers()
             if signer.author_id in signing
+        ],
+        pushes=[
+            PushRow.model_validate(row)
+            for row in pushes
+            if row.repo_id in {repo.id for repo in kept}
         ],
     )
 

@@ -74,7 +74,11 @@ def register(app: typer.Typer, settings: Callable[[], Settings]) -> None:
 
         checked = _run(verify_users(settings(), user or [], allowed_signers))
         for repo in checked:
-            counts = ", ".join(f"{count} {kind}" for kind, count in sorted(repo.counts.items()))
+            by_kind: dict[str, int] = {
+                kind: n for kind, n in repo.counts.items() if kind != "pushed"
+            }
+            by_kind |= {f"pushed by {who}": n for who, n in repo.pushed_by.items()}
+            counts = ", ".join(f"{count} {kind}" for kind, count in sorted(by_kind.items()))
             state = "good" if repo.good else "NOT GOOD"
             typer.echo(f"{repo.owner} {repo.name} ({repo.repo_id}): {state}: {counts}")
             for finding in repo.findings:

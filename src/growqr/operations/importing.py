@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from growqr.api.provisioning import CAPABILITIES
-from growqr.db.tables import ActorRow, Repo, User
+from growqr.db.tables import ActorRow, Push, Repo, User
 from growqr.errors import GrowError, InvalidInput
 from growqr.git.forge import RepoRef
 from growqr.git.signing import KnownSigner, Signer
@@ -22,6 +22,7 @@ from growqr.operations.archive import (
     AccountRow,
     AgentRow,
     Manifest,
+    PushRow,
     RepoRow,
     bundle_name,
 )
@@ -54,6 +55,8 @@ async def read_backup(settings: Settings, file: Path) -> list[str]:
 async def _account(stores: Stores, file: Path, manifest: Manifest, account: AccountRow) -> str:
     repos = [row for row in manifest.repos if row.owner_id == account.id]
     agents = [row for row in manifest.agents if row.user_id == account.id]
+    ids = {row.id for row in repos}
+    pushes = [row for row in manifest.pushes if row.repo_id in ids]
     async with stores.db.session() as session:
         same = await session.scalar(select(User).where(User.email == account.email))
         owners = {row.id: row.owner_id for row in await session.scalars(select(Repo))}
@@ -65,12 +68,16 @@ async def _account(stores: Stores, file: Path, manifest: Manifest, account: Acco
     for row in repos:
         await _unpack(stores, file, row)
     async with stores.db.session() as session:
-        added = await _rows(session, account, repos, agents)
+        added = await _rows(session, account, repos, agents, pushes)
     return f"{account.email}: {'taken over' if added else 'nothing was missing'}"
 
 
 async def _rows(
-    session: AsyncSession, account: AccountRow, repos: list[RepoRow], agents: list[AgentRow]
+    session: AsyncSession,
+    account: AccountRow,
+    repos: list[RepoRow],
+    agents: list[AgentRow],
+    pushes: list[PushRow],
 ) -> int:
     added = 0
     if await session.get(User, account.id) is None:
@@ -87,6 +94,10 @@ async def _rows(
             session.add(_agent(agent))
             added += 1
             await session.flush()
+    for push in pushes:
+        if await session.get(Push, push.id) is None:
+            session.add(Push(**push.model_dump()))
+            added += 1
     return added
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from growqr.db.tables import ActorRow, Repo, User
 from growqr.errors import InvalidInput
+from growqr.git.pushes import pushes_of
 from growqr.git.repos import ref_of
 from growqr.git.verifying import Finding, Verdict, verify_repository
 from growqr.operations.stores import Stores, open_stores
@@ -31,6 +32,8 @@ class Checked:
     good: bool
     counts: Mapping[Verdict, int]
     findings: Sequence[Finding]
+    pushed_by: Mapping[str, int]
+    """How many of the pushed commits each user brought, by the account's address, or its id."""
 
 
 async def verify_users(
@@ -44,14 +47,24 @@ async def verify_users(
     async with open_stores(settings) as stores:
         signers = stores.signers()
         users = [await stores.user(text) for text in wanted] if wanted else await stores.users()
+        emails = {user.id: user.email for user in await stores.users()}
         for user in users:
             repos, ours = await _of_user(stores, user)
             for repo in repos:
                 path = await stores.forge.copy(ref_of(repo))
-                report = await asyncio.to_thread(verify_repository, path, signers, ours=ours)
+                pushes = await pushes_of(stores.db, repo.id)
+                report = await asyncio.to_thread(
+                    verify_repository, path, signers, ours=ours, pushes=pushes
+                )
                 checked.append(
                     Checked(
-                        repo.id, repo.name, user.email, report.good, report.counts, report.findings
+                        repo.id,
+                        repo.name,
+                        user.email,
+                        report.good,
+                        report.counts,
+                        report.findings,
+                        {emails.get(who, who): n for who, n in report.pushed_by.items()},
                     )
                 )
     if allowed_signers is not None:
