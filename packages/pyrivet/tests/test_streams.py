@@ -199,9 +199,9 @@ async def test_whole_body_over_the_limit_is_refused(
 async def test_failure_in_the_middle_cuts_the_answer_off(
     pipe: Pipe, url: str, http: httpx.AsyncClient
 ) -> None:
-    async with http.stream("GET", url.format("fail")) as answer:
-        assert answer.status_code == 200
-        with pytest.raises(httpx.RemoteProtocolError):
+    # The gateway may hang up before it has passed on how the answer began.
+    with pytest.raises(httpx.RemoteProtocolError):
+        async with http.stream("GET", url.format("fail")) as answer:
             await answer.aread()
 
 
