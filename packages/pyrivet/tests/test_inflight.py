@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pyrivet import Actor, ActorOptions, action
+from pyrivet import Actor, ActorOptions, CallInterrupted, action
 
 from .conftest import Stage, gateway_url
 from .fleet import fleet_of
@@ -33,6 +33,24 @@ async def test_request_under_way_in_a_killed_worker_fails_and_is_not_applied_aga
         await fleet.add()
         await first.kill()
         assert (await request).status_code >= 500
+        assert await tally.call("notes", retry=True, timeout=RECOVERY) == ["once"]
+
+
+async def test_client_does_not_repeat_a_request_that_was_under_way_in_a_killed_worker(
+    stage: Stage, key: list[str], tmp_path: Path
+) -> None:
+    tally = (await stage.client()).get_or_create("tally", key)
+    begun = tmp_path / "begun"
+    async with fleet_of(stage.endpoint, stage.pool, stage.token) as fleet:
+        first = await fleet.add()
+        call = tally.call("note_and_hang", "once", str(begun), over_http=True, timeout=RECOVERY)
+        calling = asyncio.create_task(call)
+        while not begun.exists():
+            await asyncio.sleep(0.02)
+        await fleet.add()
+        await first.kill()
+        with pytest.raises(CallInterrupted):
+            await calling
         assert await tally.call("notes", retry=True, timeout=RECOVERY) == ["once"]
 
 

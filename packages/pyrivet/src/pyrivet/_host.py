@@ -11,7 +11,7 @@ from pyrivet._actions import Kind, actions_of, queues_of
 from pyrivet._connection import Connection
 from pyrivet._envoy import Envoy
 from pyrivet._hibernation import KeptSockets
-from pyrivet._http import HELD_SECONDS, HttpRequest
+from pyrivet._http import HttpRequest
 from pyrivet._runtime import ActorRun
 from pyrivet._tunnel import Channel, channel_id
 from pyrivet._websocket import PREFIX as WEBSOCKETS
@@ -169,8 +169,7 @@ class Host:
         channel = Channel(self.envoy, message_id)
         run = self._runs.get(start.actor_id)
         if run is None:
-            answer = p.ResponseStart(503, _GONE, None, stream=False)
-            asyncio.get_running_loop().call_later(HELD_SECONDS, channel.send, answer)
+            channel.send(p.ResponseStart(503, _GONE, None, stream=False))
             return
         exchange = HttpRequest(run, channel, start, self._forget)
         self._register(exchange)

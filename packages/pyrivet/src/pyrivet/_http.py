@@ -20,11 +20,6 @@ from pyrivet.errors import ProtocolError
 T = TypeVar("T")
 
 _JSON = {"content-type": JSON.content_type}
-HELD_SECONDS = 5.0
-"""How long a request that an actor no longer takes stays without an answer.
-
-The engine hears meanwhile that the actor has stopped and sends the request to its next worker.
-"""
 _WHOLE = 256 << 10  # a body up to this goes in one message
 _STATUS = {
     "action_not_found": 404,
@@ -199,9 +194,6 @@ class HttpRequest:
             kind = p.AbortKind.HANDLER_ERROR
             self.channel.send(p.ResponseAbort(kind, f"{outcome.group}.{outcome.code}"))
             self._end()
-        elif outcome.not_run:
-            loop = asyncio.get_running_loop()
-            loop.call_later(HELD_SECONDS, self._respond, 503, outcome.body())
         else:
             status = 400 if outcome.group == "user" else _STATUS.get(outcome.code, 400)
             self._respond(status, outcome.body())

@@ -74,11 +74,6 @@ class Outcome:
         log.error("actor.action_failed", extra=dict(ids), exc_info=error)
         return cls(group="actor", code="internal_error", message="the actor failed")
 
-    @property
-    def not_run(self) -> bool:
-        """Whether the actor stopped before the call began."""
-        return self.group == "actor" and self.code == "stopping"
-
     def frame(self, number: int | None, encoding: Encoding) -> bytes:
         """Return the frame for a connection; `number` is the call's, None for the connection."""
         if self.output is not None and number is not None:

@@ -21,12 +21,11 @@ from pyrivet.errors import (
 )
 
 _STOPPING = "actor.stopping"
-# The engine has not handed the request to an actor, or the actor has not begun with it.
+# The engine has not handed the request to an actor, or the actor has not begun with it. Not among
+# them is `guard.actor_stopped_while_waiting`: it also follows a crash in the middle of a request.
 _NOT_RUN = {
     "guard.actor_ready_timeout",
-    "guard.actor_stopped_while_waiting",
     "guard.actor_wake_retries_exceeded",
-    "guard.service_unavailable",
     "envoy.actor_not_found",
     "actor.no_runner_config_configured",  # no worker has been there yet
     _STOPPING,
