@@ -10,6 +10,7 @@ from pyrivet import (
     ActorOptions,
     Connection,
     EventsLost,
+    Worker,
     action,
 )
 
@@ -55,6 +56,10 @@ class Bear(Actor):
         """Return how many are connected, and the generation."""
         return len(self.connections), self.generation
 
+    @action(concurrent=True)
+    async def work(self) -> None:
+        self.spawn(asyncio.Event().wait())
+
 
 @pytest.fixture
 def diary() -> "asyncio.Queue[str]":
@@ -99,6 +104,26 @@ async def test_event_reaches_a_client_of_an_actor_that_somebody_else_woke(
         value, later = await other.get_or_create("bear", key).call("increment")
         assert (value, later > generation) == (1, True)
         assert await anext(changes) == [later]
+
+
+async def test_connection_survives_a_move_to_another_worker(
+    stage: Stage, bear: ActorHandle, diary: "asyncio.Queue[str]"
+) -> None:
+    first = Worker(stage.endpoint, {"bear": Bear}, pool=stage.pool, token=stage.token)
+    await first.__aenter__()
+    async with bear.subscribe("changed") as changes:
+        await bear.call("work")
+        value, generation = await bear.call("increment")
+        assert value == 1
+        await stage.work(bear=Bear)
+        calls = [asyncio.create_task(bear.call("increment")) for _ in range(20)]
+        await first.__aexit__(None, None, None)
+        answers = await asyncio.gather(*calls)
+        assert sorted(value for value, _ in answers) == list(range(2, 22))
+        assert (await bear.call("increment"))[1] > generation
+        seen = [(await anext(changes))[0] for _ in range(22)]
+        assert seen == sorted(seen)
+    assert "disconnect one" not in [diary.get_nowait() for _ in range(diary.qsize())][:-1]
 
 
 async def test_after_a_crash_no_message_is_handled_twice(stage: Stage, key: list[str]) -> None:

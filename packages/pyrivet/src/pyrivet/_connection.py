@@ -1,6 +1,7 @@
 """A client that speaks RivetKit's protocol with an actor over a WebSocket."""
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pyrivet._runtime import ActorRun
 
 _MAX_EARLY_FRAMES = 64
+_LISTED_SECONDS = 5.0  # the engine lists a socket about 0.2 s after it was opened
 _MAX_SUBSCRIPTIONS = 1_000
 
 
@@ -29,6 +31,8 @@ class Kept:
     subprotocols: str
     subscriptions: list[str]
     last_index: int
+    opened: float = 0.0
+    """In seconds since the epoch."""
 
     def dump(self) -> str:
         return json.dumps(asdict(self))
@@ -55,6 +59,7 @@ class Connection(Socket):
         """What the client gave as connection parameters."""
         self.encoding: Encoding = JSON
         self.admitted = False
+        self._opened = time.time()
         self._run = run
         self._path = opened.path
         headers = {name.lower(): value for name, value in opened.headers.items()}
@@ -85,6 +90,7 @@ class Connection(Socket):
         connection._read_wishes()
         connection.id = kept.id
         connection.last_index = kept.last_index
+        connection._opened = kept.opened
         connection._subscriptions = set(kept.subscriptions)
         connection.admitted = True
         return connection
@@ -92,7 +98,13 @@ class Connection(Socket):
     def keep(self) -> str:
         """Return what the next generation needs to go on with it."""
         subscriptions = sorted(self._subscriptions)
-        return Kept(self.id, self._subprotocols, subscriptions, self.last_index).dump()
+        index = self.last_index
+        return Kept(self.id, self._subprotocols, subscriptions, index, self._opened).dump()
+
+    @property
+    def young(self) -> bool:
+        """Whether it is so new that the engine may not list it yet."""
+        return time.time() - self._opened < _LISTED_SECONDS
 
     def greet(self) -> None:
         """Accept the socket and read how the client wants to talk; raises ProtocolError."""

@@ -38,6 +38,8 @@ class KeptSockets:
     channels: Sequence[Channel]
     register: Callable[[Connection], None]
     forget: Callable[[bytes], None]
+    left: Callable[[], None]
+    """Called when some were left to the engine."""
 
 
 class Hibernation:
@@ -57,16 +59,17 @@ class Hibernation:
 
     def restore(self, result: Result) -> None:
         """Take over what was left in good order; clients are sent nothing before `resume`."""
-        kept = {row["channel"]: row["kept"] for row in result.rows}
-        for channel in self._kept.channels:
-            if channel.id in kept:
-                connection = self._connection(channel, kept.pop(channel.id))
+        listed = {channel.id for channel in self._kept.channels}
+        for row in result.rows:
+            channel_id: bytes = row["channel"]
+            channel = self._run.channel(p.MessageId(channel_id[:4], channel_id[4:], 0))
+            connection = self._connection(channel, row["kept"])
+            if channel_id in listed or connection.young:
                 connection.hibernates = True  # also if this generation is stopped before it runs
                 self._restored.append(connection)
                 self._run.audience.add(connection)
-        for channel_id, text in kept.items():
-            message_id = p.MessageId(channel_id[:4], channel_id[4:], 0)
-            self._left.append(self._connection(self._run.channel(message_id), text))
+            else:
+                self._left.append(connection)
 
     def resume(self) -> None:
         """Go on with the restored connections; close those of which nothing is known."""
@@ -100,6 +103,7 @@ class Hibernation:
             if not connection.closed:  # the client may have left meanwhile
                 self._run.audience.release(connection)
                 connection.hibernate()
+                self._kept.left()
 
     def _connection(self, channel: Channel, text: str) -> Connection:
         return Connection.restored(self._run, channel, text, self._kept.forget)

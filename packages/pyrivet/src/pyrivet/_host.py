@@ -51,6 +51,8 @@ class Host:
         self._lives: set[asyncio.Task[None]] = set()
         self._exchanges: dict[bytes, Exchange] = {}
         self._broken: list[tuple[Channel, p.ToClient]] = []
+        self.left_at: float | None = None
+        """When WebSockets were last left to the engine, in the loop's time."""
 
     def running(self) -> int:
         """Return how many actors are not yet stopped."""
@@ -136,6 +138,7 @@ class Host:
                 ],
                 self._register,
                 self._forget,
+                self._note_left,
             ),
         )
 
@@ -177,6 +180,9 @@ class Host:
 
     def _register(self, exchange: Exchange) -> None:
         self._exchanges[exchange.channel.id] = exchange
+
+    def _note_left(self) -> None:
+        self.left_at = asyncio.get_running_loop().time()
 
     def _forget(self, key: bytes) -> None:
         self._exchanges.pop(key, None)

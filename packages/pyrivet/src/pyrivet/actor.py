@@ -46,7 +46,7 @@ class ActorOptions:
     hibernate: bool = False
     """Whether the actor may sleep while clients are connected.
 
-    They stay connected then, and mostly while it moves to another worker; a message wakes it. What
+    They stay connected then, and while it moves to another worker; a message wakes it. What
     it keeps in memory is gone as at every sleep, `on_connect` and `on_disconnect` do not run.
     """
     write_timeout: timedelta = timedelta(seconds=30)

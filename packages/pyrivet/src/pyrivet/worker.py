@@ -21,6 +21,9 @@ from pyrivet.errors import WorkerError
 log = logging.getLogger("pyrivet")
 
 _ENGINE_SECONDS = 3.0
+# Until the engine has noticed that they were left to it, messages of WebSockets still come here.
+# One that found nobody would hold its WebSocket up for 20 s.
+_LINGER_SECONDS = 1.0
 
 
 class Worker:
@@ -135,6 +138,9 @@ class Worker:
                     log.warning("worker.drain_timed_out", extra={"actors": self.actors})
                     self._host.expired()
                     await self._stopped(_ENGINE_SECONDS)
+            if self._host.left_at is not None:
+                gone_for = asyncio.get_running_loop().time() - self._host.left_at
+                await asyncio.sleep(_LINGER_SECONDS - gone_for)
         finally:
             await envoy.close()
             await self._end(self._running)
