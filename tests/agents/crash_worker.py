@@ -17,8 +17,9 @@ from pydantic_ai.models.function import AgentInfo
 from pyrivet import Worker
 
 from growqr.agents.grow import GrowAgent
-from growqr.agents.job import TaskJob
+from growqr.agents.job import TaskJob, Unanswered
 from growqr.agents.memory import Memory
+from growqr.agents.questions import Asking
 from growqr.agents.subagent import SubAgent
 from growqr.events import TaskResult
 from growqr.git.forge import CommitInfo
@@ -45,9 +46,16 @@ class SlowMemory(Memory):
 
 
 class Stepwise(SubAgent):
-    """Does a task in three steps of its journal."""
+    """Does a task in three steps of its journal, or asks: `ask SECONDS`."""
 
     async def run_task(self, job: TaskJob) -> TaskResult:
+        word, _, seconds = job.task.prompt.partition(" ")
+        if word == "ask":
+            asking = Asking("Tabs or spaces?", seconds=float(seconds))
+            try:
+                return TaskResult(summary=f"You said: {await job.ask(asking)}")
+            except Unanswered:
+                return TaskResult(summary="So it is no.")
         for step in ("one", "two", "three"):
             if not job.saved(step):
                 await reached(f"step-{step}")

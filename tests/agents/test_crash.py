@@ -1,4 +1,4 @@
-"""`kill -9` of the worker in the middle of a turn, and of a task."""
+"""`kill -9` of the worker in the middle of a turn, of a task, and of a question."""
 
 import asyncio
 import secrets
@@ -128,3 +128,35 @@ async def test_a_killed_task_goes_on_from_its_journal(tmp_path: Path, engine: st
             await home.reply_to(message_id)  # the Grow Agent has heard of it too
             finished = [e for e in await home.events() if e["type"] == "task.completed"]
             assert len(finished) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "answer", "outcome", "summary"),
+    [
+        (900, "Spaces", "answered", "You said: Spaces"),
+        (2, None, "expired", "So it is no."),
+    ],
+)
+async def test_a_question_outlives_a_killed_worker_and_so_does_its_deadline(
+    tmp_path: Path, engine: str, seconds: int, answer: str | None, outcome: str, summary: str
+) -> None:
+    async with registry(tmp_path, engine) as home:
+        async with worker(home, stop_at="") as first:
+            key = (await first.until("worker=")).partition("=")[2]
+            await home.events("grow")  # an actor that starts as its worker dies takes 30 s more
+            message_id = await home.post(f"ask {seconds}", to="coding")
+            waiting = await home.until(lambda e: e["type"] == "task.waiting", at="coding")
+            await first.kill()
+            await home.client.aclose()  # its connection leads to the dead worker for a while yet
+        question = waiting["data"]["question"]
+        async with worker(home, stop_at="", dead=key):
+            if answer is not None:
+                task = await home.agent("coding").call("task", waiting["task_id"], retry=True)
+                assert (task["status"], task["question"]) == ("waiting", question)
+                await home.post(answer, to="coding", answers=question["id"])
+            assert (await home.reply_to(message_id, at="coding"))["text"] == summary
+            events = await home.events("coding")
+        assert [e["type"] for e in events].count("task.waiting") == 1
+        resumed = next(e["data"] for e in events if e["type"] == "task.resumed")
+        assert resumed["closed_question"]["id"] == question["id"]
+        assert resumed["closed_question"]["outcome"] == outcome
