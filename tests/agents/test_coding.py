@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,9 @@ async def test_a_task_goes_on_after_a_restart(tmp_path: Path, engine: str) -> No
         assert "second time" in await home.reply("coding", message)
         assert await home.read("agents/coding/notes.txt") == "half done\n"
         log = await home.log("coding")
+        states = [e["data"]["status"] for e in log if e["type"] == "workspace.status"]
+        up = ["provisioned", "starting", "ready", "busy"]
+        assert [state for state, _ in groupby(states)] == [*up, *up, "idle"]
         assert [e["type"] for e in log].count("memory.committed") == 1
 
 

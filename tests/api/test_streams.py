@@ -158,3 +158,8 @@ async def test_a_session_streams_its_own_events(
         (first,) = await take(events, 1)
         assert first["event"] == "task.created"
         assert first["data"]["data"]["text"] == "Write it"
+    await ada.http.post(f"{path}/messages", json={"text": "Mend it"})
+    resumed = {"last-event-id": first["id"]}
+    async with stream(ada, address, f"{path}/events?after=0", **resumed) as events:
+        (second,) = await take(events, 1)
+        assert second["data"]["data"]["text"] == "Mend it"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -39,6 +40,9 @@ MAX_UNUSED_SESSIONS = 50
 MAX_SESSIONS_LISTED = 100
 _WORKSPACE = "workspace"
 _KNOWN = "known"
+_STATUS = "workspace.status"
+_STATE = "state"
+_UP = ("starting", "ready", "busy", "idle")
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +66,19 @@ class CodingAgent(SubAgent):
     def __init__(self, services: AgentServices) -> None:
         super().__init__(services)
         self._following: asyncio.Task[Any] | None = None
+        self._noted: str | None = None
+        """The workspace's state as the newest event tells it."""
+
+    async def begin(self) -> None:
+        self._noted = (await journal.entries(self, _STATUS)).get(_STATE)
+        if self._noted in _UP:
+            with suppress(ActionError, GrowError):  # then whoever needs it is told why
+                workspace = await self._workspace()
+                if workspace.status.state in _UP:  # it runs since an earlier life of ours
+                    await self._used_workspace()
+                else:
+                    await self._catch_up(workspace)
+        await super().begin()
 
     async def run_task(self, job: TaskJob) -> TaskResult:
         return await CodingTurn(self, job, await self._used_workspace()).run()
@@ -253,15 +270,15 @@ class CodingAgent(SubAgent):
             self._following = self.spawn(self._follow(workspace), name="follow workspace")
         return workspace
 
+    async def _catch_up(self, workspace: Workspace) -> None:
+        """Record the state if the newest event is of another: nobody noted a dead worker's end."""
+        if workspace.status.state != self._noted:
+            await self._note(workspace.status)
+
     async def _follow(self, workspace: Workspace) -> None:
         """Record each state until the server is down again; keeps this actor awake meanwhile."""
         async with workspace.watch() as events:
-            if workspace.status.state in (
-                "ready",
-                "busy",
-                "idle",
-            ):  # it runs since an earlier life of ours
-                await self._note(workspace.status)
+            await self._catch_up(workspace)
             async for event in events:
                 if isinstance(event, StatusChanged):
                     await self._note(event.status)
@@ -269,8 +286,10 @@ class CodingAgent(SubAgent):
                         return
 
     async def _note(self, status: WorkspaceStatus) -> None:
+        self._noted = status.state
         async with self.event_log.change() as change:
             change.emit("workspace.status", self._shown(status))
+            journal.put(change, _STATUS, _STATE, status.state)
 
     def _shown(self, status: WorkspaceStatus) -> dict[str, Any]:
         return {
