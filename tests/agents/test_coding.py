@@ -129,8 +129,17 @@ async def test_what_a_person_pushed_during_the_work_is_not_overwritten(
         asked = await home.event("coding", lambda e: e["type"] == "task.waiting")
         assert "+by hand" in asked["data"]["reason"]
         assert "+by the work" in asked["data"]["reason"]
+        wish = {"agent": "coding", "title": "Next", "prompt": "Look.\n\nrun: cat notes.txt"}
+        more = {"task_id": "tsk_next", "requested_by": home.actor_ids["grow"]}
+        await home.call("grow", "delegate", wish | more)
+        await home.event(
+            "coding", lambda e: (e["type"], e["task_id"]) == ("task.created", "tsk_next")
+        )
         await home.stop()
         await home.start()
+        waiting = await home.call("coding", "task", asked["task_id"])
+        assert (waiting["status"], waiting["question"]["kind"]) == ("waiting", "conflict")
+        assert (await home.call("coding", "task", "tsk_next"))["status"] == "queued"
         await home.say("coding", "keep mine")
         receipt = await home.reply("coding", message)
         task = (await finished(home))["data"]
@@ -140,8 +149,11 @@ async def test_what_a_person_pushed_during_the_work_is_not_overwritten(
         assert made.trailers["Kind"] == "settle"
         assert made.sha[:10] in receipt
         assert await home.forge.head(home.repo, f"task/{task['id']}") == made.sha
-        receipt = await home.ask("coding", "Look.\n\nrun: cat notes.txt")
-        assert "by hand" in receipt, "the workspace has it as well"
+        looked = await home.event(
+            "coding", lambda e: (e["type"], e["task_id"]) == ("task.completed", "tsk_next")
+        )
+        summary = looked["data"]["result"]["summary"]
+        assert "by hand" in summary, "the workspace has it as well"
 
 
 async def test_a_task_goes_on_after_a_restart(tmp_path: Path, engine: str) -> None:
