@@ -98,6 +98,9 @@ async def test_the_past_can_be_asked(services: Services, ada: Person) -> None:
     today = (await ada.http.get("/memory/history")).json()["items"][0]["at"][:10]
     hits = (await ada.http.get(f"/memory/search?q=tea&at={today}")).json()["items"]
     assert [hit["path"] for hit in hits] == ["memory/tea.md"]
+    listed = (await ada.http.get(f"/memory?at={today}")).json()["items"]
+    assert "memory/tea.md" in [file["path"] for file in listed]
+    assert (await ada.http.get("/memory?at=1999-01-01")).json()["code"] == "too_early"
     file = await ada.http.get(f"/memory/file?path=tea&at={today}")
     assert file.json()["content"] == "Likes green tea.\n"
     early = await ada.http.get("/memory/search?q=tea&at=1999-01-01")

@@ -47,9 +47,12 @@ class Memory:
         self._commits = commits
         self._index = MemoryIndex(forge, cache)
 
-    async def files(self, repo: RepoRef) -> list[Document]:
-        """Every Markdown file at the head, by path, without the bodies."""
-        index = await self._index.now(repo)
+    async def files(self, repo: RepoRef, at: datetime | None = None) -> list[Document]:
+        """Every Markdown file, by path, without the bodies; `at`: as they were then.
+
+        Raises TooEarly for a time before the first commit.
+        """
+        index = await self._at(repo, at)
         return await asyncio.to_thread(index.listing)
 
     async def read(self, repo: RepoRef, path: str, at: datetime | None = None) -> Document:

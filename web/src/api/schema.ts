@@ -5511,6 +5511,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description Items in one page. */
                 limit?: number;
+                /** @description As it was then: a date (its end, UTC) or a date and time. */
+                at?: string | null;
             };
             header?: never;
             path?: never;

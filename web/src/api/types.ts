@@ -27,6 +27,8 @@ export type Quest = Schemas['QuestOut'];
 export type QuestRun = Schemas['QuestRunOut'];
 export type MemoryFile = Schemas['MemoryFileOut'];
 export type MemoryContent = Schemas['MemoryContentOut'];
+/** What the history holds of one path. */
+export type Remains = Schemas['RemainsOut'];
 export type MemoryHit = Schemas['HitOut'];
 export type Commit = Schemas['CommitOut'];
 export type Workspace = Schemas['WorkspaceOut'];

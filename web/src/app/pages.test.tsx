@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 
 import { event, json, problem } from '@/testing/fakeServer';
@@ -119,6 +119,76 @@ describe('memory', () => {
     await waitFor(() => expect(server.streams).toHaveLength(1));
     server.streams[0]?.send(event(2, 'memory.committed', { data: { sha: 'a', paths: [] } }));
     expect(await screen.findByRole('button', { name: 'Tea' })).toBeVisible();
+  });
+
+  it('is read and searched as it was on a day', async () => {
+    const then = { ...FILE, title: 'Coffee' };
+    const look = (now: unknown, past: unknown) => (request: { url: URL }) =>
+      json(request.url.searchParams.get('at') === '2026-01-31' ? past : now);
+    platform()
+      .on('GET /memory', look({ items: [FILE] }, { items: [then] }))
+      .on('GET /memory/history', page([COMMIT]))
+      .on('GET /memory/file', look({ ...FILE, content: 'Green.' }, { ...then, content: 'Black.' }))
+      .on('GET /memory/search', look({ items: [] }, { items: [{ ...then, snippet: 'found' }] }));
+    const { user, router } = renderApp('/app/memory');
+    await user.click(await screen.findByRole('button', { name: 'Tea' }));
+    expect(await screen.findByText('Green.')).toBeVisible();
+    fireEvent.change(screen.getByLabelText('As it was on'), { target: { value: '2026-01-31' } });
+    expect(await screen.findByText('Black.')).toBeVisible();
+    expect(await screen.findByRole('button', { name: 'Coffee' })).toBeVisible();
+    expect(router.state.location.search).toEqual({ path: FILE.path, at: '2026-01-31' });
+    await user.type(screen.getByRole('searchbox', { name: 'Search files' }), 'cof');
+    expect(await screen.findByText('found')).toBeVisible();
+    await user.click(screen.getByRole('button', { name: 'Back to now' }));
+    expect(await screen.findByText('Green.')).toBeVisible();
+  });
+
+  it('tells what the history keeps of a forgotten file, and reads it', async () => {
+    const last = '2026-05-01T10:00:00Z';
+    platform()
+      .on('GET /memory', page([]))
+      .on('GET /memory/history', page([COMMIT]))
+      .on('GET /memory/remains', () =>
+        json({ path: FILE.path, versions: 2, last: COMMIT.sha, at: last }),
+      )
+      .on('GET /memory/file', ({ url }) =>
+        url.searchParams.get('at') === last
+          ? json({ ...FILE, content: 'Was green.' })
+          : problem(404, 'not_found', 'Nothing.'),
+      );
+    const { user } = renderApp('/app/memory?path=memory/tea.md');
+    expect(await screen.findByText(/keeps 2 versions/)).toBeVisible();
+    await user.click(screen.getByRole('button', { name: 'Read the last version' }));
+    expect(await screen.findByText('Was green.')).toBeVisible();
+  });
+
+  it('unfolds a change into its diff and its files', async () => {
+    const server = platform()
+      .on('GET /memory', page([FILE]))
+      .on('GET /memory/history', page([COMMIT]))
+      .on('GET /memory/file', () => json({ ...FILE, content: 'Green.' }))
+      .on('GET /git/repos/rep_1/commits', page([COMMIT]))
+      .on('GET /git/repos/rep_1/diff', () =>
+        json({
+          truncated: false,
+          files: [
+            {
+              path: FILE.path,
+              old_path: null,
+              status: 'added',
+              additions: 1,
+              deletions: 0,
+              patch: '@@ -0,0 +1 @@\n+Green tea\n',
+            },
+          ],
+        }),
+      );
+    const { user } = renderApp('/app/memory');
+    expect(server.asked('GET /git/repos/rep_1/diff')).toEqual([]);
+    await user.click(await screen.findByText(COMMIT.subject));
+    expect(await screen.findByText('+Green tea')).toBeVisible();
+    await user.click(screen.getByRole('button', { name: FILE.path }));
+    expect(await screen.findByText('Green.')).toBeVisible();
   });
 
   it('keeps the dialog open when a change can’t be undone', async () => {

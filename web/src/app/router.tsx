@@ -17,7 +17,7 @@ import { GoodbyePage } from '@/features/auth/GoodbyePage';
 import { CodePage } from '@/features/code/CodePage';
 import { PullRequestPage } from '@/features/code/PullRequestPage';
 import { RepoPage } from '@/features/code/RepoPage';
-import { MemoryPage } from '@/features/memory/MemoryPage';
+import { MemoryPage, type MemoryPlace } from '@/features/memory/MemoryPage';
 import { QuestsPage } from '@/features/quests/QuestsPage';
 import { SettingsPage } from '@/features/settings/SettingsPage';
 import { TaskPage } from '@/features/tasks/TaskPage';
@@ -113,20 +113,19 @@ function PullRequestRoute(): ReactNode {
 const memory = createRoute({
   getParentRoute: () => members,
   path: paths.memory,
-  // The open file is in the address, so a reload or a link finds it.
-  validateSearch: (search): { path?: string } =>
-    typeof search.path === 'string' ? { path: search.path } : {},
+  // What is open is in the address, so a reload or a link finds it.
+  validateSearch: ({ path, at }): MemoryPlace => ({
+    ...(typeof path === 'string' && { path }),
+    ...(typeof at === 'string' && { at }),
+  }),
   component: MemoryRoute,
 });
 
 function MemoryRoute(): ReactNode {
-  const { path } = memory.useSearch();
+  const place = memory.useSearch();
   const navigate = memory.useNavigate();
   return (
-    <MemoryPage
-      path={path}
-      onOpen={(next) => void navigate({ search: next === undefined ? {} : { path: next } })}
-    />
+    <MemoryPage {...place} onGo={(next) => void navigate({ search: next })} />
   );
 }
 

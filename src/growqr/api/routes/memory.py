@@ -101,10 +101,15 @@ At = Annotated[
 
 @router.get("")
 async def list_memory(
-    repo: LifeRepo, services: ServicesDep, cursor: Cursor = None, limit: Limit = 200
+    repo: LifeRepo,
+    services: ServicesDep,
+    cursor: Cursor = None,
+    limit: Limit = 200,
+    at: At = None,
 ) -> Page[MemoryFileOut]:
     """Markdown files, by path."""
-    part, more = slice_of(await services.memory.files(repo), cursor, limit)
+    files = await services.memory.files(repo, moment(at) if at else None)
+    part, more = slice_of(files, cursor, limit)
     return Page(items=[MemoryFileOut.of(document) for document in part], next_cursor=more)
 
 

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { X } from 'lucide-react';
 
 import { useApi } from '@/api/ApiContext';
+import { ApiError } from '@/api/problem';
 import type { MemoryContent } from '@/api/types';
 import { ErrorState } from '@/components/ui/ErrorState';
 import { IconButton } from '@/components/ui/IconButton';
@@ -10,16 +11,20 @@ import { Skeleton } from '@/components/ui/Skeleton';
 import { Time } from '@/components/ui/Time';
 
 import { fileQuery } from './api';
+import { RemainsView } from './RemainsView';
 
 interface Props {
   path: string;
+  at: string | undefined;
+  onLookBack: (at: string) => void;
   onClose: () => void;
 }
 
 /** One file, as a person reads it. */
-export function FileView({ path, onClose }: Props) {
+export function FileView({ path, at, onLookBack, onClose }: Props) {
   const api = useApi();
-  const file = useQuery(fileQuery(api, path));
+  const file = useQuery(fileQuery(api, path, at));
+  const missing = file.error instanceof ApiError && file.error.status === 404;
   return (
     <article aria-label={path} className="animate-fade rounded-2xl border border-line bg-surface">
       <header className="flex items-center gap-3 border-b border-line py-1.5 pr-2 pl-5">
@@ -28,7 +33,8 @@ export function FileView({ path, onClose }: Props) {
       </header>
       <div className="px-5 py-5">
         {file.isPending && <Skeleton lines={4} label="Loading file" />}
-        {file.error !== null && (
+        {missing && <RemainsView path={path} at={at} onLookBack={onLookBack} />}
+        {file.error !== null && !missing && (
           <ErrorState error={file.error} retry={() => void file.refetch()} />
         )}
         {file.data !== undefined && <FileText file={file.data} />}

@@ -5,15 +5,22 @@ import { useApi } from '@/api/ApiContext';
 import type { Commit } from '@/api/types';
 import { ErrorState } from '@/components/ui/ErrorState';
 import { Skeleton } from '@/components/ui/Skeleton';
+import { useLive } from '@/lib/live/LiveContext';
 
 import { historyQuery } from './api';
 import { CommitRow } from './CommitRow';
 import { RevertDialog } from './RevertDialog';
 
+interface Props {
+  path: string | undefined;
+  onOpen: (path: string) => void;
+}
+
 /** Every change, newest first, each with a way back. */
-export function History({ path }: { path: string | undefined }) {
+export function History({ path, onOpen }: Props) {
   const api = useApi();
   const history = useQuery(historyQuery(api, path));
+  const { grow } = useLive();
   const [reverting, setReverting] = useState<Commit | null>(null);
   return (
     <section aria-label="History">
@@ -28,7 +35,12 @@ export function History({ path }: { path: string | undefined }) {
       <ol className="divide-y divide-line">
         {history.data?.map((commit) => (
           <li key={commit.sha}>
-            <CommitRow commit={commit} onRevert={() => setReverting(commit)} />
+            <CommitRow
+              commit={commit}
+              repoId={grow.repo_id}
+              onOpen={onOpen}
+              onRevert={() => setReverting(commit)}
+            />
           </li>
         ))}
       </ol>

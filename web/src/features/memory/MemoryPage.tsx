@@ -5,45 +5,45 @@ import { useState } from 'react';
 import { useApi } from '@/api/ApiContext';
 import { cx } from '@/components/ui/cx';
 import { EmptyState } from '@/components/ui/EmptyState';
-import { ErrorState } from '@/components/ui/ErrorState';
 import { PageHeader } from '@/components/ui/PageHeader';
-import { Skeleton } from '@/components/ui/Skeleton';
+import { QueryView } from '@/components/ui/QueryView';
 
 import { filesQuery } from './api';
+import { DayPicker } from './DayPicker';
 import { FileList } from './FileList';
 import { FileView } from './FileView';
 import { History } from './History';
 import { MemorySearch } from './MemorySearch';
 
-interface Props {
-  /** The file on screen; none: the whole history. */
-  path: string | undefined;
-  onOpen: (path: string | undefined) => void;
+/** What is on screen; all of it is in the address. */
+export interface MemoryPlace {
+  /** The open file; none: the whole history. */
+  path?: string | undefined;
+  /** The day or moment to look back to; none: now. */
+  at?: string | undefined;
 }
 
-/** What the agent knows: files, their text, and every change with its way back. */
-export function MemoryPage({ path, onOpen }: Props) {
+interface Props extends MemoryPlace {
+  onGo: (place: MemoryPlace) => void;
+}
+
+/** What the agent knows, now or on a day: files, their text, and every change with its way back. */
+export function MemoryPage({ path, at, onGo }: Props) {
   const api = useApi();
-  const files = useQuery(filesQuery(api));
+  const files = useQuery(filesQuery(api, at));
   const [search, setSearch] = useState('');
+  const open = (next: string | undefined): void => onGo({ path: next, at });
+  const lookBack = (next: string | undefined): void => onGo({ path, at: next });
+  const isNew = at === undefined && path === undefined && files.data?.length === 0;
 
   return (
     <div className="flex h-full min-h-0 flex-col">
       <PageHeader title="Memory" subtitle="What your agent knows, as files in your own repository" />
-      {files.isPending && (
-        <div className="p-6">
-          <Skeleton lines={6} label="Loading files" />
-        </div>
-      )}
-      {files.error !== null && (
-        <ErrorState error={files.error} retry={() => void files.refetch()} />
-      )}
-      {files.data?.length === 0 && (
+      {isNew ? (
         <EmptyState icon={NotebookPen} title="Nothing remembered yet">
           Tell your agent “Remember that …” and it becomes a file here.
         </EmptyState>
-      )}
-      {files.data !== undefined && files.data.length > 0 && (
+      ) : (
         <div className="min-h-0 flex-1 overflow-y-auto md:grid md:grid-cols-[17rem_minmax(0,1fr)] md:overflow-hidden">
           {/* On a small screen an open file takes the place of the list. */}
           <div
@@ -52,15 +52,26 @@ export function MemoryPage({ path, onOpen }: Props) {
               path !== undefined && 'hidden',
             )}
           >
-            <MemorySearch value={search} onChange={setSearch} onOpen={onOpen} />
-            {search === '' && <FileList files={files.data} selected={path} onOpen={onOpen} />}
+            <MemorySearch value={search} at={at} onChange={setSearch} onOpen={open} />
+            <DayPicker value={at} onChange={lookBack} />
+            {search === '' && (
+              <QueryView query={files} loading="Loading files">
+                {(found) => <FileList files={found} selected={path} onOpen={open} />}
+              </QueryView>
+            )}
           </div>
           <div className="px-4 py-6 md:overflow-y-auto md:px-8">
             <div className="mx-auto max-w-3xl space-y-8">
               {path !== undefined && (
-                <FileView key={path} path={path} onClose={() => onOpen(undefined)} />
+                <FileView
+                  key={path}
+                  path={path}
+                  at={at}
+                  onLookBack={lookBack}
+                  onClose={() => open(undefined)}
+                />
               )}
-              <History path={path} />
+              <History path={path} onOpen={open} />
             </div>
           </div>
         </div>

@@ -9,14 +9,15 @@ import { searchQuery } from './api';
 
 interface Props {
   value: string;
+  at: string | undefined;
   onChange: (value: string) => void;
   onOpen: (path: string) => void;
 }
 
-export function MemorySearch({ value, onChange, onOpen }: Props) {
+export function MemorySearch({ value, at, onChange, onOpen }: Props) {
   const api = useApi();
   const text = useDeferredValue(value.trim());
-  const { data: hits, error } = useQuery(searchQuery(api, text));
+  const { data: hits, error } = useQuery(searchQuery(api, text, at));
   return (
     <div role="search">
       <div className="relative">

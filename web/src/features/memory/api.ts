@@ -2,21 +2,30 @@ import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query
 
 import { useApi } from '@/api/ApiContext';
 import type { ApiClient } from '@/api/client';
-import type { Commit, MemoryContent, MemoryFile, MemoryHit, Page } from '@/api/types';
+import type { Commit, MemoryContent, MemoryFile, MemoryHit, Page, Remains } from '@/api/types';
 
-export function filesQuery(api: ApiClient) {
+/** `at`, here and below: a day or a moment to look back to; none is now. */
+export function filesQuery(api: ApiClient, at?: string) {
   return queryOptions({
-    queryKey: ['memory', 'files'],
+    queryKey: ['memory', 'files', at ?? null],
     queryFn: async ({ signal }) =>
-      (await api.get<Page<MemoryFile>>('/memory', { limit: 200 }, { signal })).items,
+      (await api.get<Page<MemoryFile>>('/memory', { limit: 200, at }, { signal })).items,
   });
 }
 
-/** A file with its text, at the head of the user's repository. */
-export function fileQuery(api: ApiClient, path: string) {
+/** A file with its text. */
+export function fileQuery(api: ApiClient, path: string, at?: string) {
   return queryOptions({
-    queryKey: ['memory', 'file', path],
-    queryFn: ({ signal }) => api.get<MemoryContent>('/memory/file', { path }, { signal }),
+    queryKey: ['memory', 'file', path, at ?? null],
+    queryFn: ({ signal }) => api.get<MemoryContent>('/memory/file', { path, at }, { signal }),
+  });
+}
+
+/** What the history keeps of a file, also when it is forgotten. */
+export function remainsQuery(api: ApiClient, path: string) {
+  return queryOptions({
+    queryKey: ['memory', 'remains', path],
+    queryFn: ({ signal }) => api.get<Remains>('/memory/remains', { path }, { signal }),
   });
 }
 
@@ -29,11 +38,11 @@ export function historyQuery(api: ApiClient, path?: string) {
   });
 }
 
-export function searchQuery(api: ApiClient, q: string) {
+export function searchQuery(api: ApiClient, q: string, at?: string) {
   return queryOptions({
-    queryKey: ['memory', 'search', q],
+    queryKey: ['memory', 'search', q, at ?? null],
     queryFn: async ({ signal }) =>
-      (await api.get<Page<MemoryHit>>('/memory/search', { q }, { signal })).items,
+      (await api.get<Page<MemoryHit>>('/memory/search', { q, at }, { signal })).items,
     enabled: q !== '',
   });
 }
