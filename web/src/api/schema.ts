@@ -2975,6 +2975,11 @@ export interface components {
             messages_per_day: number | null;
             /** Model Tokens Per Day */
             model_tokens_per_day: number | null;
+            /**
+             * Running Workspaces
+             * @description How many may run at once.
+             */
+            running_workspaces: number | null;
         };
         /**
          * UserOut

@@ -298,11 +298,12 @@ describe('settings', () => {
               day: '2026-05-01',
               messages: 40,
               model_tokens: 1200,
-              workspace_seconds: 0,
+              workspace_seconds: 130,
             },
           ],
           messages_per_day: 100,
           model_tokens_per_day: null,
+          running_workspaces: 2,
         }),
       )
       .on('POST /billing/checkout', () => problem(503, 'billing.unavailable', 'Stripe is away.'))
@@ -311,6 +312,9 @@ describe('settings', () => {
     expect(await screen.findByText('Choose a plan.')).toBeVisible();
     expect(await screen.findByText('40 of 100 messages today')).toBeVisible();
     expect(screen.getByRole('cell', { name: '1,200' })).toBeVisible();
+    expect(screen.getByRole('cell', { name: 'May 1' })).toBeVisible();
+    expect(screen.getByRole('cell', { name: '3' })).toBeVisible();
+    expect(screen.getByText('2 workspaces may run at once.')).toBeVisible();
     await user.click(await screen.findByRole('button', { name: 'Choose Pro' }));
     expect(await screen.findByText('Stripe is away.')).toBeVisible();
     expect(server.asked('POST /billing/checkout')[0]?.body).toEqual({
@@ -348,7 +352,7 @@ describe('settings', () => {
         ),
       )
       .on('GET /billing/usage', () =>
-        json({ days: [], messages_per_day: null, model_tokens_per_day: null }),
+        json({ days: [], messages_per_day: null, model_tokens_per_day: null, running_workspaces: null }),
       )
       .on('POST /billing/plan', ({ body }) => {
         current = (body as { plan: string }).plan;

@@ -78,6 +78,7 @@ class UsageOut(BaseModel):
     days: list[DayUsageOut]
     messages_per_day: int | None
     model_tokens_per_day: int | None
+    running_workspaces: int | None = Field(description="How many may run at once.")
 
 
 @router.get("/plans")
@@ -144,6 +145,7 @@ async def get_usage(
         days=[DayUsageOut(**vars(day)) for day in used],
         messages_per_day=limits.messages_per_day if limits else None,
         model_tokens_per_day=limits.model_tokens_per_day if limits else None,
+        running_workspaces=limits.running_workspaces if limits else None,
     )
 
 

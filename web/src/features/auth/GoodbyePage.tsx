@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
-import { Download } from 'lucide-react';
 
 import type { Export } from '@/api/types';
+import { ExportedFile } from '@/components/ui/ExportedFile';
 import { Time } from '@/components/ui/Time';
 import { paths } from '@/config/paths';
 
@@ -19,16 +19,7 @@ export function GoodbyePage({ left }: { left: Export | undefined }) {
             Download the file with your repositories, messages and tasks now: it can be had only at
             this address, until <Time at={left.expires_at} />.
           </p>
-          <a
-            href={left.url}
-            download
-            className="inline-flex h-10 items-center gap-2 rounded-xl bg-accent px-4 text-sm font-medium text-accent-ink hover:bg-accent-strong"
-          >
-            <Download aria-hidden size={16} /> Download everything
-          </a>
-          <p className="text-[13px] text-ink-faint">
-            SHA-256 <span className="font-mono">{left.sha256}</span>
-          </p>
+          <ExportedFile file={left} />
         </div>
       )}
       <p className="mt-7 text-sm">

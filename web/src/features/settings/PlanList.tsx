@@ -57,6 +57,7 @@ function allows(plan: Plan): string {
     plan.messages_per_day === null
       ? 'any number of messages'
       : `${plan.messages_per_day} messages a day`,
+    plan.running_workspaces == null ? '' : `${plan.running_workspaces} running workspaces`,
     plan.agents === null ? 'all agents' : `agents: ${plan.agents.join(', ')}`,
   ];
   return parts.filter((part) => part !== '').join(' · ');

@@ -7,6 +7,7 @@ import { useLive } from '@/lib/live/LiveContext';
 
 import { AccountSection } from './AccountSection';
 import { BillingSection } from './BillingSection';
+import { ExportSection } from './ExportSection';
 import { GitSection } from './GitSection';
 import { LeaveSection } from './LeaveSection';
 import { ModelSection } from './ModelSection';
@@ -26,12 +27,9 @@ export function SettingsPage() {
           <ModelSection />
           {grow.repo_id !== null && <GitSection repoId={grow.repo_id} />}
           <AccountSection />
-          {config?.identity === 'local' && (
-            <>
-              <PasswordSection />
-              <LeaveSection />
-            </>
-          )}
+          {config?.identity === 'local' && <PasswordSection />}
+          {config !== undefined && <ExportSection asksPassword={config.identity === 'local'} />}
+          {config?.identity === 'local' && <LeaveSection />}
         </div>
       </div>
     </div>

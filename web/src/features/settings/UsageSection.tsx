@@ -11,6 +11,7 @@ import { usageQuery } from './api';
 import { Card } from './Card';
 
 const number = new Intl.NumberFormat('en');
+const date = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', timeZone: 'UTC' });
 
 /** What the user's agents used, by day. */
 export function UsageSection() {
@@ -33,23 +34,28 @@ function Days({ usage }: { usage: Usage }) {
     <div className="space-y-4">
       <Share of="messages" used={today?.messages} limit={usage.messages_per_day} />
       <Share of="model tokens" used={today?.model_tokens} limit={usage.model_tokens_per_day} />
+      {usage.running_workspaces !== null && (
+        <p className="text-sm text-ink-soft">
+          {workspaces(usage.running_workspaces)} may run at once.
+        </p>
+      )}
       {used.length === 0 ? (
         <p className="text-sm text-ink-soft">Nothing was used in the last two weeks.</p>
       ) : (
-        <table className="w-full text-left text-sm">
+        <table className="w-full text-left text-[13px] sm:text-sm">
           <caption className="sr-only">Use in the last two weeks, days in UTC</caption>
           <thead className="text-ink-faint">
             <tr>
               <th className="py-1 font-normal">Day</th>
-              <th className="py-1 text-right font-normal">Messages</th>
-              <th className="py-1 text-right font-normal">Model tokens</th>
-              <th className="py-1 text-right font-normal">Workspace minutes</th>
+              <th className="py-1 pl-3 text-right font-normal">Messages</th>
+              <th className="py-1 pl-3 text-right font-normal">Model tokens</th>
+              <th className="py-1 pl-3 text-right font-normal">Workspace minutes</th>
             </tr>
           </thead>
           <tbody>
             {used.toReversed().map((day) => (
               <tr key={day.day} className="border-t border-line">
-                <td className="py-1">{day.day}</td>
+                <td className="py-1">{date.format(new Date(day.day))}</td>
                 <td className="py-1 text-right">{number.format(day.messages)}</td>
                 <td className="py-1 text-right">{number.format(day.model_tokens)}</td>
                 <td className="py-1 text-right">
@@ -62,6 +68,10 @@ function Days({ usage }: { usage: Usage }) {
       )}
     </div>
   );
+}
+
+function workspaces(count: number): string {
+  return count === 1 ? 'One workspace' : `${number.format(count)} workspaces`;
 }
 
 interface ShareProps {

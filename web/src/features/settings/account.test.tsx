@@ -69,6 +69,38 @@ describe('logging out everywhere', () => {
   });
 });
 
+describe('taking everything along', () => {
+  const file = { url: 'http://test/auth/exports/y', bytes: 9, sha256: 'f00', expires_at: '2026-06-01T00:00:00Z' };
+
+  it('asks for the password, and shows the file', async () => {
+    const server = platform().on('POST /auth/export', WRONG);
+    const { user } = renderApp('/app/settings');
+    const form = within(await screen.findByRole('region', { name: 'Your data' }));
+    await user.type(form.getByLabelText('Your password'), 'correct horse 1');
+    await user.click(form.getByRole('button', { name: 'Make the file' }));
+    expect(await form.findByRole('alert')).toHaveTextContent('The password is wrong.');
+    server.on('POST /auth/export', () => json(file, 201));
+    await user.click(form.getByRole('button', { name: 'Make the file' }));
+    const link = await form.findByRole('link', { name: 'Download everything' });
+    expect(link).toHaveAttribute('href', file.url);
+    expect(form.getByLabelText('Your password')).toHaveValue('');
+    expect(server.asked('POST /auth/export')[1]?.body).toEqual({ password: 'correct horse 1' });
+  });
+
+  it('is there for accounts at Clerk, without a password', async () => {
+    const server = platform().on('POST /auth/export', () => json(file, 201));
+    server.on('GET /config', () =>
+      json({ model: { provider: 'offline', name: '', offline: true }, identity: 'clerk', version: '1' }),
+    );
+    const { user } = renderApp('/app/settings');
+    const form = within(await screen.findByRole('region', { name: 'Your data' }));
+    expect(form.queryByLabelText('Your password')).not.toBeInTheDocument();
+    await user.click(form.getByRole('button', { name: 'Make the file' }));
+    expect(await form.findByRole('link', { name: 'Download everything' })).toBeVisible();
+    expect(server.asked('POST /auth/export')[0]?.body).toEqual({ password: null });
+  });
+});
+
 describe('leaving', () => {
   it('erases the account once the address and the password are typed', async () => {
     const server = platform().on('POST /auth/delete', () => new Response(null, { status: 204 }));

@@ -35,6 +35,15 @@ export function useLeave() {
   });
 }
 
+/** Writes everything of the account to a file. The address is kept nowhere else. */
+export function useExport() {
+  const api = useApi();
+  return useMutation({
+    mutationFn: (password: string | null) => api.post<Export>('/auth/export', { password }),
+    gcTime: 0,
+  });
+}
+
 /** Ends every login of this account, here and on other devices. */
 export function useLogOutEverywhere() {
   const api = useApi();
