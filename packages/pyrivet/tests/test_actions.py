@@ -117,12 +117,10 @@ def desk(client: Client, key: list[str]) -> ActorHandle:
 
 
 async def test_knows_who_it_is(desk: ActorHandle, key: list[str]) -> None:
-    assert await desk.call("identity") == {
-        "name": "desk",
-        "key": [*key, "a/b\\c"],
-        "input": {"owner": "me"},
-        "gen": 1,
-    }
+    identity = await desk.call("identity")
+    # A busy machine may have lost the first generation before it was called.
+    assert identity.pop("gen") >= 1
+    assert identity == {"name": "desk", "key": [*key, "a/b\\c"], "input": {"owner": "me"}}
 
 
 async def test_arguments_and_results_follow_the_annotations(desk: ActorHandle) -> None:
