@@ -1,12 +1,16 @@
 """Memory, process and processor limits for one sandbox through control groups, version 1 or 2."""
 
 import asyncio
+import contextlib
 import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
+CPU_SHARES = 512
+"""What a sandbox weighs where processors are short; a process of the platform weighs 1024."""
+_CPU_WEIGHT = 50  # the same in version 2, for all sandboxes together: they are in one group
 _CPU_PERIOD_US = 100_000  # what both versions take unless told otherwise
 _ESSENTIAL = {
     "memory": {"memory.max", "memory.limit_in_bytes"},
@@ -86,13 +90,17 @@ def make_cgroups(
             }
         }
         _enable(root, root / "growqr")
+        with contextlib.suppress(OSError):
+            (root / "growqr" / "cpu.weight").write_text(str(_CPU_WEIGHT))
     else:
         wanted = {
             root / "memory" / f"growqr_{name}": {"memory.limit_in_bytes": str(memory_bytes)},
             root / "pids" / f"growqr_{name}": {"pids.max": str(max_processes)},
+            root / "cpu" / f"growqr_{name}": {
+                "cpu.shares": str(CPU_SHARES),
+                **({"cpu.cfs_quota_us": str(quota)} if quota else {}),
+            },
         }
-        if quota:
-            wanted[root / "cpu" / f"growqr_{name}"] = {"cpu.cfs_quota_us": str(quota)}
     made: list[Path] = []
     written: set[str] = set()
     for folder, limits in wanted.items():

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from growqr.opencode.cgroups import CPU_SHARES
 from growqr.opencode.sandbox import HOME, MODEL_PORT, SERVER_PORT, WORKSPACE, SandboxSpec
 from growqr.opencode.seccomp import seccomp_profile
 from growqr.opencode.stages import make_stage, remove_stage
@@ -106,6 +107,7 @@ def container_settings(
             "Memory": spec.memory_bytes,
             "MemorySwap": spec.memory_bytes,
             "PidsLimit": spec.max_processes,
+            "CpuShares": CPU_SHARES,
             **({"NanoCpus": int(spec.cpus * 1e9)} if spec.cpus else {}),
             "ShmSize": _SHM_BYTES,
             "Tmpfs": {
