@@ -5,8 +5,11 @@ import pytest
 from tests.support.engine import running_engine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a real engine, shared by all tests; each world has a pool of its own."""
+    """Address of a real engine, shared by the tests of a file; each world has a pool of its own.
+
+    Agents that tests leave behind keep an engine busy, so it does not live longer than that.
+    """
     with running_engine(tmp_path_factory.mktemp("engine")) as endpoint:
         yield endpoint

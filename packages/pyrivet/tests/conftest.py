@@ -1,4 +1,8 @@
-"""One engine for all tests; a worker, a client and a fresh key for each."""
+"""One engine for each file of tests; a worker, a client and a fresh key for each test.
+
+Not one for all: actors that tests leave behind, and whose workers are gone, keep an engine trying
+to start them, which took 40 % of a processor by the end of the suite.
+"""
 
 import os
 import uuid
@@ -14,7 +18,7 @@ from pyrivet import Actor, Client, Engine, Worker, find_engine
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
-    """Let fixtures and tests of the whole session share one event loop."""
+    """Let fixtures and tests of a file share one event loop."""
     return "asyncio"
 
 
@@ -25,7 +29,7 @@ def engine_binary() -> Path:
     return Path(given) if given else find_engine(Path(__file__).parent)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def engine(
     engine_binary: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Engine]:
