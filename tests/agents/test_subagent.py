@@ -105,6 +105,7 @@ async def test_a_question_can_be_answered_by_its_id_and_only_while_it_is_open(
         assert resumed["data"]["question"] is None
         closed = {"id": question["id"], "outcome": "answered", "answer": "blue"}
         assert resumed["data"]["closed_question"] == closed
+        await home.task_event("task.resumed", waiting["task_id"])  # the Grow Agent has heard of it
         task = await home.agent("grow").call("task", waiting["task_id"])
         assert "closed_question" not in task
         again = await home.post("red", to="coding", answers=question["id"])

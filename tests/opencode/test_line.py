@@ -40,6 +40,21 @@ class Guest:
         self.served.append(self)
 
 
+async def test_a_place_that_comes_as_somebody_leaves_goes_to_the_next() -> None:
+    line = Line(1, PER_USER)
+    await line.take("a")
+    leaving, staying = (asyncio.create_task(line.take(user_id)) for user_id in "bc")
+    await asyncio.sleep(0)  # both have asked
+    leaving.cancel()
+    line.give("a")  # before the one who leaves has had its turn
+    async with asyncio.timeout(5):
+        await staying
+        await asyncio.wait([leaving])
+    assert leaving.cancelled()
+    line.give("c")
+    await line.take("a")
+
+
 async def test_a_plan_allows_less_or_nothing_and_is_asked_each_time() -> None:
     plans: dict[str, int | None] = {"a": 1, "b": None, "c": 9}
 

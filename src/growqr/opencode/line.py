@@ -85,7 +85,8 @@ class Line:
 
     def _order(self) -> list[_Ticket]:
         """Return who gets the next places, in this order; who is at their limit is left out."""
-        left, order = list(self._waiting), list[_Ticket]()
+        # One whose wait has been cancelled takes itself out at its next step.
+        left, order = [one for one in self._waiting if not one.granted.done()], list[_Ticket]()
         held = {one.user_id: self._held[one.user_id] for one in left}
         served = {one.user_id: self._served.get(one.user_id, -1) for one in left}
         turns = itertools.count(self._turn)
