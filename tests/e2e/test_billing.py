@@ -76,7 +76,9 @@ def test_paying_failing_paying_again_and_leaving(shop: tuple[Platform, StripeSer
         hear(http, actor["id"], last, until="go on where they were")
         posted = http.post(path, json={"text": "what do you know about tea?"})
         assert posted.status_code == 202
-        seqs = [event["seq"] for event in hear(http, actor["id"], 0, until="like tea")]
+        heard = hear(http, actor["id"], 0, until="like tea")
+        # parts of a message come live and without a number
+        seqs = [event["seq"] for event in heard if event["seq"] is not None]
         assert seqs == list(range(1, len(seqs) + 1))
 
         usage = http.get("/billing/usage", params={"days": 1}).json()

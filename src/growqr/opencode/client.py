@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from growqr.opencode.types import ProtocolError, SessionMissing, WorkspaceFailed
+from growqr.opencode.unix_http import unix_transport
 
 _ANSWER_BYTES = 16 * 1024 * 1024
 _EVENT_BYTES = 4 * 1024 * 1024
@@ -25,7 +26,7 @@ class OpenCodeClient:
 
     def __init__(self, control: Path, password: str) -> None:
         self._http = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(control)),
+            transport=unix_transport(control),
             base_url="http://opencode",
             auth=("opencode", password),
             timeout=httpx.Timeout(30),

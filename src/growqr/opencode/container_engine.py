@@ -11,6 +11,7 @@ import httpx
 
 from growqr.opencode.container_output import Printed
 from growqr.opencode.types import SandboxUnavailable
+from growqr.opencode.unix_http import unix_transport
 
 _API = "http://engine/v1.41"
 _SECONDS = 30
@@ -53,11 +54,10 @@ class ContainerEngine:
     def __init__(self, socket: Path) -> None:
         self._socket = socket
         self._http = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(socket)),
+            # one of them stays open for each running container
+            transport=unix_transport(socket, max_connections=None),
             base_url=_API,
             timeout=httpx.Timeout(None, connect=5),  # each call has a deadline as a whole
-            # one of them stays open for each running container
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=4),
             trust_env=False,
         )
 
