@@ -131,20 +131,23 @@ class Calls:
 
     async def _perform(self, method: Callable[..., Awaitable[Any]], args: list[Any]) -> Any:
         """Run a method when no other such one runs, and keep or undo what it did to the state."""
-        async with self._serial:
-            if self._state is None:
-                return await self._timed(method, args)
-            try:
-                result = await self._timed(method, args)
+        try:
+            await self._serial.acquire()
+        except asyncio.CancelledError:
+            raise NotRun from None  # the actor stops, and its time to finish is over
+        try:
+            result = await self._timed(method, args)
+            if self._state is not None:
                 await self._state.save()
-            except BaseException:
-                self._state.revert()
-                raise
             return result
+        except BaseException:
+            if self._state is not None:
+                self._state.revert()
+            raise
+        finally:
+            self._serial.release()
 
     async def _timed(self, method: Callable[..., Awaitable[Any]], args: list[Any]) -> Any:
-        if not self._tasks.accepting:
-            raise NotRun
         seconds = self._actor.options.action_timeout.total_seconds()
         try:
             async with asyncio.timeout(seconds) as limit:

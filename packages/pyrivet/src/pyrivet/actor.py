@@ -34,7 +34,10 @@ class ActorOptions:
     action_timeout: timedelta = timedelta(seconds=60)
     """An action running longer is cancelled and fails with `action_timed_out`."""
     stop_grace: timedelta = timedelta(seconds=10)
-    """How long running actions and hooks may take to finish when the actor is stopped."""
+    """How long actions and hooks may take to finish when the actor is stopped.
+
+    Actions that have not begun by then go to the next generation, others are cancelled.
+    """
     max_pending_actions: int = 1_000
     """Actions running or waiting; more are refused with `overloaded`."""
     max_connections: int = 1_000
