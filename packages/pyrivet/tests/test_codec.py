@@ -18,7 +18,7 @@ from pyrivet._bare import I64, U8, U16, U32, U64, Codec
 from pyrivet._protocol.sqlite import Value
 from pyrivet._protocol.tunnel import Id4
 
-from .test_official_client import NODE, SCRIPTS, needs_client
+from .javascript import NODE, SCRIPTS, needs_client
 
 WHOLE = {U8: (0, 2**8), U16: (0, 2**16), U32: (0, 2**32), U64: (0, 2**64), I64: (-(2**63), 2**63)}
 INTEGERS = {hint: st.integers(low, high - 1) for hint, (low, high) in WHOLE.items()}

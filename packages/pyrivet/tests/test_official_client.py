@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,16 +16,10 @@ from pyrivet import (
 )
 
 from .conftest import Stage
+from .javascript import SCRIPTS, needs_client, printed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
-SCRIPTS = Path(__file__).parent / "js"
-NODE = shutil.which("node")
-needs_client = pytest.mark.skipif(
-    NODE is None or not (SCRIPTS / "node_modules/rivetkit").exists(),
-    reason="needs node, and `npm ci` in packages/pyrivet/tests/js",
-)
-WITHOUT_NATIVE_CBOR = {"CBOR_NATIVE_ACCELERATION_DISABLED": "true"}
 ENCODINGS = ["json", "cbor", "bare", "default"]
 
 
@@ -93,33 +84,6 @@ class Probe(Actor):
         return Response(text, 201, {"x-kind": "raw"})
 
 
-class Script:
-    """The JavaScript program, run against workers of one pool."""
-
-    def __init__(self, endpoint: str, pool: str) -> None:
-        self._endpoint = endpoint
-        self._pool = pool
-
-    async def run(self, name: str, *args: str) -> Any:
-        assert NODE is not None
-        process = await asyncio.create_subprocess_exec(
-            NODE,
-            str(SCRIPTS / name),
-            *(self._endpoint, "default", self._pool, *args),
-            cwd=SCRIPTS,
-            env={**os.environ, **WITHOUT_NATIVE_CBOR},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            printed, problems = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-        assert process.returncode == 0, (printed + problems).decode()[-3000:]
-        return json.loads(printed.splitlines()[-1])
-
-
 VALUES: list[Any] = [None, True, 1.5, "é", [1, [2]], {"a": {"b": []}}, ["$x", 1]]
 NOT_TODAY = {
     "group": "user",
@@ -133,7 +97,9 @@ NOT_TODAY = {
 @pytest.mark.parametrize("encoding", ENCODINGS)
 async def test_official_client(stage: Stage, key: list[str], encoding: str) -> None:
     await stage.work(probe=Probe)
-    seen = await Script(stage.endpoint, stage.pool).run("official_client.mjs", encoding, *key)
+    where = (stage.endpoint, "default", stage.pool)
+    lines = await printed(SCRIPTS / "official_client.mjs", *where, encoding, *key)
+    seen = json.loads(lines[-1])
 
     assert seen["http"] == 2
     assert seen["httpFailure"] == seen["failure"] == NOT_TODAY

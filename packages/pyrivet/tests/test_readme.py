@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Stage
-from .test_official_client import NODE, SCRIPTS, WITHOUT_NATIVE_CBOR, needs_client
+from .javascript import SCRIPTS, needs_client, printed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
@@ -91,17 +91,11 @@ async def test_counter_example_serves_the_python_client(stage: Stage, key: list[
 async def test_counter_example_serves_the_javascript_client(
     stage: Stage, key: list[str], tmp_path: Path
 ) -> None:
-    assert NODE is not None
     program = tmp_path / "counter.mjs"
     program.write_text((PACKAGE / "examples" / "counter.mjs").read_text())
     (tmp_path / "node_modules").symlink_to(SCRIPTS / "node_modules")
     async with serving(stage) as surroundings:
         for number, encoding in enumerate(["", "json"]):
-            process = await asyncio.create_subprocess_exec(
-                *(NODE, str(program), f"{key[0]}-{number}"),
-                env={**surroundings, "RIVET_ENCODING": encoding, **WITHOUT_NATIVE_CBOR},
-                stdout=asyncio.subprocess.PIPE,
-            )
-            printed, _ = await process.communicate()
-            lines = [line for line in printed.decode().splitlines() if "level=" not in line]
+            surroundings["RIVET_ENCODING"] = encoding
+            lines = await printed(program, f"{key[0]}-{number}", **surroundings)
             assert lines == SAID_BY_JS.splitlines()

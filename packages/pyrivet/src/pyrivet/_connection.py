@@ -1,5 +1,6 @@
 """A client that speaks RivetKit's protocol with an actor over a WebSocket."""
 
+import asyncio
 import json
 import time
 import uuid
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _MAX_EARLY_FRAMES = 64
 _LISTED_SECONDS = 5.0  # the engine lists a socket about 0.2 s after it was opened
+# The engine drops what is sent to a client while it lays the socket aside and finds that the actor
+# runs again already: 10 to 50 ms after a generation has left, longer on a busy machine.
+_SETTLE_SECONDS = 1.0
 _MAX_SUBSCRIPTIONS = 1_000
 
 
@@ -32,7 +36,8 @@ class Kept:
     subscriptions: list[str]
     last_index: int
     opened: float = 0.0
-    """In seconds since the epoch."""
+    """In seconds since the epoch, like `left`."""
+    left: float = 0.0
 
     def dump(self) -> str:
         return json.dumps(asdict(self))
@@ -67,6 +72,9 @@ class Connection(Socket):
         self._early: list[p.SocketMessage] = []
         self._held: list[bytes] | None = []
         """Frames that wait until the client may be sent any."""
+        self._released = asyncio.Event()
+        self._settling: asyncio.TimerHandle | None = None
+        self._left = 0.0
         self._subscriptions: set[str] = set()
 
     async def send(self, name: str, *args: Any) -> None:
@@ -91,6 +99,7 @@ class Connection(Socket):
         connection.id = kept.id
         connection.last_index = kept.last_index
         connection._opened = kept.opened
+        connection._left = kept.left
         connection._subscriptions = set(kept.subscriptions)
         connection.admitted = True
         return connection
@@ -99,7 +108,22 @@ class Connection(Socket):
         """Return what the next generation needs to go on with it."""
         subscriptions = sorted(self._subscriptions)
         index = self.last_index
-        return Kept(self.id, self._subprotocols, subscriptions, index, self._opened).dump()
+        opened, left = self._opened, time.time()
+        return Kept(self.id, self._subprotocols, subscriptions, index, opened, left).dump()
+
+    def resume(self) -> None:
+        """Go on with it after `restored`; frames wait while the engine may drop them."""
+        self.open(hibernates=True)
+        wait = min(self._left + _SETTLE_SECONDS - time.time(), _SETTLE_SECONDS)
+        if wait <= 0:
+            self.release()
+        else:
+            self._settling = asyncio.get_running_loop().call_later(wait, self._settle)
+
+    async def settled(self) -> None:
+        """Wait until nothing waits that was to be sent."""
+        if self._held:
+            await self._released.wait()
 
     @property
     def young(self) -> bool:
@@ -124,7 +148,7 @@ class Connection(Socket):
 
     def release(self) -> None:
         """Send what was held back."""
-        held, self._held = self._held or [], None
+        held = self._hold_no_more()
         for frame in held:
             self.post_frame(frame)
 
@@ -145,9 +169,15 @@ class Connection(Socket):
     def subscribed(self, name: str) -> bool:
         return name in self._subscriptions
 
+    def hibernate(self) -> None:
+        super().hibernate()
+        self._hold_no_more()
+
     def take(self, message: p.SocketMessage) -> bool:
         if self.hibernates and not self._run.accepting:
             return False
+        if self._settling is not None:
+            self.release()  # what comes from the client has passed where it would be dropped
         if self.admitted:
             self._handle(message)
         elif len(self._early) < _MAX_EARLY_FRAMES:
@@ -158,8 +188,20 @@ class Connection(Socket):
 
     def ended(self) -> None:
         self._early.clear()
-        self._held = None
+        self._hold_no_more()
         self._run.audience.closed(self)
+
+    def _settle(self) -> None:
+        self.open(hibernates=True)  # the first time may have been dropped
+        self.release()
+
+    def _hold_no_more(self) -> list[bytes]:
+        held, self._held = self._held or [], None
+        self._released.set()
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+        return held
 
     def _read_wishes(self) -> None:
         self.encoding = encoding_offered(self._subprotocols)

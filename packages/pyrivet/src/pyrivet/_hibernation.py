@@ -5,6 +5,7 @@ this generation's number. A generation that follows a crash finds nothing of its
 cannot know which of the messages that come again were handled, and closes the connections.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -80,8 +81,7 @@ class Hibernation:
                 channel.send(p.SocketClose(RESTARTS, "actor.restarted", hibernate=False))
         for connection in self._restored:
             self._kept.register(connection)
-            connection.open(hibernates=True)
-            connection.release()
+            connection.resume()
         for connection in self._left:
             self._run.audience.farewell(connection)
         self._restored.clear()
@@ -92,6 +92,7 @@ class Hibernation:
         leaving = [conn for conn in self._run.audience.admitted() if conn.hibernates]
         if not leaving:
             return
+        await asyncio.gather(*(connection.settled() for connection in leaving))
         generation = self._run.generation
         rows = [(_SAVE, (conn.channel.id, generation, conn.keep())) for conn in leaving]
         try:
