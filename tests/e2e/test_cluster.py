@@ -4,7 +4,6 @@ They share an engine, a database and the folder with repositories and secrets. T
 scripted server; everything else is what runs in production.
 """
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -15,41 +14,12 @@ import pytest
 
 from growqr.testing import Platform
 from tests.support.engine import running_engine
-from tests.support.person import Person, is_reply
+from tests.support.held_turn import HeldTurn
+from tests.support.person import Person
 from tests.support.postgres import postgres
-from tests.support.scripted_model import (
-    Answer,
-    Request,
-    Say,
-    call,
-    last_user_text,
-    serve,
-    tool_names,
-    tool_results,
-)
+from tests.support.scripted_model import serve
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
-
-QUESTION = "Keep this in mind: workers come and go"
-
-
-class HeldTurn:
-    """A model whose second answer waits until the test lets it go."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.released = threading.Event()
-        self.first_calls = 0
-
-    def script(self, request: Request) -> Answer:
-        if "remember" not in tool_names(request) or last_user_text(request) != QUESTION:
-            return Say("ok")
-        if not tool_results(request):
-            self.first_calls += 1
-            return call("remember", path="memory/a.md", content="They come.", reason="asked")
-        self.reached.set()
-        self.released.wait(120)
-        return Say("Noted.")
 
 
 @dataclass
@@ -83,26 +53,17 @@ def test_a_person_is_served_by_whichever_processes_are_left(tmp_path: Path) -> N
     with serve(turn.script) as model, cluster(tmp_path, model.base_url) as parts:
         here, there = parts.apis
         ada = Person.register(here.url)
-        message = ada.send(QUESTION, key="once")
-        assert turn.reached.wait(60)
+        message = turn.begin(ada)
 
         # One of the two workers has the turn. Whichever it is, both go, one after the other.
         first, second = parts.workers
         first.kill()
         first.start()
         second.kill()
-        turn.released.set()
 
         # The other API knows the person, and shows the same story.
         ada.client.base_url = there.url
-        assert ada.reply_to(message) == "Noted."
-        assert ada.send(QUESTION, key="once") == message, "a retried POST is the same message"
-        ada.reply_to(ada.send("And now?"))
+        turn.end(ada, message)
         log = ada.stored_events()
         ada.client.base_url = here.url
         assert ada.stored_events() == log
-        assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
-        assert sum(is_reply(event, message) for event in log) == 1
-        assert turn.first_calls == 1, "a finished step was repeated"
-        history = ada.get("/memory/history")["items"]
-        assert sum("memory/a.md" in commit["paths"] for commit in history) == 1
