@@ -53,12 +53,7 @@ class Connection(Socket):
         opened: p.ClientOpen,
         on_closed: Callable[[bytes], None],
     ) -> None:
-        super().__init__(
-            channel,
-            write_timeout=run.options.write_timeout.total_seconds(),
-            max_unsent=run.options.max_unsent_events,
-            on_closed=on_closed,
-        )
+        super().__init__(channel, run.options, on_closed)
         self.id = uuid.uuid4().hex
         self.params: Mapping[str, Any] = {}
         """What the client gave as connection parameters."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from pyrivet import _protocol as p
 from pyrivet._tunnel import Channel
+from pyrivet.actor import ActorOptions
 
 MAX_SENT_BYTES = 16 << 20
 """The engine closes a socket at 20 MiB in one message. As much may wait to be sent."""
@@ -32,9 +33,7 @@ class Socket:
     def __init__(
         self,
         channel: Channel,
-        *,
-        write_timeout: float,
-        max_unsent: int,
+        options: ActorOptions,
         on_closed: Callable[[bytes], None],
     ) -> None:
         self.channel = channel
@@ -43,8 +42,8 @@ class Socket:
         """Of the client's last message that was taken."""
         self.hibernates = False
         self._refusing = False
-        self._write_timeout = write_timeout
-        self._max_unsent = max_unsent
+        self._write_timeout = options.write_timeout.total_seconds()
+        self._max_unsent = options.max_unsent_events
         self._on_closed = on_closed
         self._unsent: deque[tuple[float, int]] = deque()
         self._unsent_bytes = 0

@@ -30,12 +30,7 @@ class WebSocket(Socket):
         opened: p.ClientOpen,
         on_closed: Callable[[bytes], None],
     ) -> None:
-        super().__init__(
-            channel,
-            write_timeout=run.options.write_timeout.total_seconds(),
-            max_unsent=run.options.max_unsent_events,
-            on_closed=on_closed,
-        )
+        super().__init__(channel, run.options, on_closed)
         address = urlsplit(opened.path)
         self.path = address.path.removeprefix(PREFIX) or "/"
         """Below `/websocket`, with the leading slash."""
