@@ -186,6 +186,20 @@ async def test_over_http(stage: Stage, log: ActorHandle, key: list[str]) -> None
         await nowhere.call("entries", over_http=True, timeout=timedelta(seconds=0.2))
 
 
+async def test_first_calls_that_come_at_once_all_find_the_same_actor(
+    stage: Stage, key: list[str]
+) -> None:
+    await stage.work(log=Log)
+    clients = [await stage.client() for _ in range(24)]
+    for number in range(5):
+        logs = [client.get_or_create("log", [*key, str(number)]) for client in clients]
+        calls = [
+            log.action(Log.add, over_http=position % 2 == 0)(ENTRY)
+            for position, log in enumerate(logs)
+        ]
+        assert sorted(await asyncio.gather(*calls)) == list(range(1, 25))
+
+
 async def test_plain_http_gives_the_actors_own_answer(log: ActorHandle, key: list[str]) -> None:
     response = await log.fetch("/a/b?name=world&x=", method="PUT", body="payload")
     assert (response.status_code, response.headers["x-kind"]) == (201, "raw")

@@ -28,6 +28,7 @@ _NOT_RUN = {
     "guard.actor_wake_retries_exceeded",
     "envoy.actor_not_found",
     "actor.no_runner_config_configured",  # no worker has been there yet
+    "actor.destroyed_during_creation",  # another request was quicker to make the actor
     _STOPPING,
 }
 _INTERRUPTED = "actor.interrupted"
