@@ -1,4 +1,4 @@
-"""A proxy before the engine, which refuses and cuts connections when a test says so."""
+"""A proxy before the engine, which refuses, cuts and forgets connections when a test says so."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,9 @@ class Proxy:
         self.refusals = 0
         self.endpoint = ""
         self._engine = urlsplit(endpoint)
-        self._open: set[asyncio.StreamWriter] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
+        self._engines: set[asyncio.StreamWriter] = set()
+        self._over: asyncio.Event | None = None
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator["Proxy"]:
@@ -27,7 +29,15 @@ class Proxy:
 
     def cut(self) -> None:
         """Break every connection."""
-        for writer in self._open:
+        for writer in self._clients | self._engines:
+            writer.transport.abort()
+        if self._over is not None:
+            self._over.set()
+
+    def lose_clients(self) -> None:
+        """Break the clients' half only: the engine goes on to send to nobody until `cut`."""
+        self._over = asyncio.Event()
+        for writer in self._clients:
             writer.transport.abort()
 
     async def _connected(
@@ -41,18 +51,24 @@ class Proxy:
                 return
             host, port = self._engine.hostname, self._engine.port
             answers, requests = await asyncio.open_connection(host, port)
-            self._open |= {outgoing, requests}
-            with suppress(OSError):
-                await asyncio.gather(_copy(incoming, requests), _copy(answers, outgoing))
-            self._open -= {outgoing, requests}
+            self._clients.add(outgoing)
+            self._engines.add(requests)
+            copies = [_copy(incoming, requests), _copy(answers, outgoing)]
+            copying = [asyncio.create_task(copy) for copy in copies]
+            await asyncio.wait(copying, return_when=asyncio.FIRST_COMPLETED)
+            for task in copying:
+                task.cancel()
+            if self._over is not None:
+                await self._over.wait()
+            self._clients.discard(outgoing)
+            self._engines.discard(requests)
+            requests.close()
         finally:
             outgoing.close()
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    try:
+    with suppress(OSError):
         while data := await source.read(65_536):
             target.write(data)
             await target.drain()
-    finally:
-        target.close()
