@@ -1,7 +1,7 @@
 """A counter that any RivetKit client can use: actions, an event, a coded error, a queue.
 
-Needs a running engine; reads RIVET_ENDPOINT, RIVET_NAMESPACE and RIVET_POOL,
-and RIVET_TOKEN if the engine has an admin token.
+Needs a running engine, such as `python -m pyrivet`; reads RIVET_ENDPOINT, RIVET_NAMESPACE and
+RIVET_POOL, and RIVET_TOKEN if the engine has an admin token.
 """
 
 import asyncio

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from socket import socket
 
 import httpx
 import pytest
@@ -59,6 +60,32 @@ def test_finds_what_npm_has_installed_in_a_folder_above(tmp_path: Path) -> None:
     package.mkdir(parents=True)
     (package / "rivet-engine").touch()
     assert find_engine(inner) == package / "rivet-engine"
+
+
+@pytest.mark.live
+async def test_runs_as_a_command_on_the_port_that_is_asked_for(
+    engine_binary: Path, tmp_path: Path
+) -> None:
+    given = ("--binary", str(engine_binary), "--data", str(tmp_path), "--port")
+    with socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "pyrivet", *given, port), stderr=asyncio.subprocess.PIPE
+        )
+        _, problem = await refused.communicate()
+        assert (refused.returncode, f"port {port} is taken" in problem.decode()) == (1, True)
+    engine = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pyrivet", *given, port), stdout=asyncio.subprocess.PIPE
+    )
+    assert engine.stdout is not None
+    endpoint = f"http://127.0.0.1:{port}"
+    assert await engine.stdout.readline() == f"Rivet Engine answers at {endpoint}\n".encode()
+    assert await healthy(endpoint)
+    engine.send_signal(signal.SIGINT)
+    assert await engine.wait() == 0
+    assert not await healthy(endpoint)
 
 
 @pytest.mark.live

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,6 +48,16 @@ async def run(folder: Path, program: str, engine_binary: Path) -> str:
 @pytest.mark.parametrize(("program", "lines"), [(COUNTER, 15), (CHAT, 30)])
 def test_programs_are_short(program: str, lines: int) -> None:
     assert len([line for line in program.splitlines() if line]) <= lines
+
+
+def test_programs_satisfy_a_strict_type_checker(tmp_path: Path) -> None:
+    (tmp_path / "counter.py").write_text(COUNTER)
+    (tmp_path / "chat.py").write_text(CHAT)
+    programs = [tmp_path / "counter.py", tmp_path / "chat.py", PACKAGE / "examples" / "counter.py"]
+    for program in programs:
+        given = ("--strict", "--cache-dir", str(tmp_path / "cache"), str(program))
+        checked = subprocess.run([sys.executable, "-m", "mypy", *given], cwd=tmp_path, check=False)
+        assert checked.returncode == 0
 
 
 async def test_counter_goes_on_where_it_stopped(engine_binary: Path, tmp_path: Path) -> None:

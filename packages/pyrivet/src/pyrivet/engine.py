@@ -83,6 +83,7 @@ class Engine:
     Args:
         binary: `rivet-engine`, from the npm package `@rivetkit/engine-cli`.
         data_dir: what the engine keeps; made when missing.
+        port: where it answers; a free one when None.
         token: admin token for its management API and for workers. Its gateway and its peer API
             ask for none, so every process on this machine can reach the actors.
         log_file: what it prints; `engine.log` in the data folder when None.
@@ -95,6 +96,7 @@ class Engine:
         binary: Path | str,
         data_dir: Path | str,
         *,
+        port: int | None = None,
         token: str | None = None,
         log_file: Path | None = None,
         settings: Mapping[str, str] | None = None,
@@ -106,6 +108,7 @@ class Engine:
         self._data_dir = Path(data_dir)
         self._log_file = log_file or self._data_dir / "engine.log"
         self._settings = dict(settings or {})
+        self._port = port
         self._ports: _Ports | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -153,7 +156,7 @@ class Engine:
     async def _first_start(self) -> None:
         deadline = asyncio.get_running_loop().time() + _LOCK_SECONDS
         for attempt in itertools.count(1):
-            self._ports = _Ports(*_free_ports(3))
+            self._ports = _Ports(*_free_ports(self._port or 0, 0, 0))
             try:
                 await self._start()
                 return
@@ -312,9 +315,16 @@ async def _healthy(http: httpx.AsyncClient) -> bool:
         return False
 
 
-def _free_ports(count: int) -> list[int]:
+def _free_ports(*wanted: int) -> list[int]:
+    """Return these ports, for each 0 one that is free; raises EngineError for one that is not."""
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
+        sockets = [stack.enter_context(socket.socket()) for _ in wanted]
+        for each, port in zip(sockets, wanted, strict=True):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                each.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise EngineError(
+                    f"port {port} is taken: stop what uses it or use another ({error})"
+                ) from error
         return [each.getsockname()[1] for each in sockets]
