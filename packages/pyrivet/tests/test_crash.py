@@ -148,10 +148,3 @@ async def test_worker_without_a_valid_token_is_refused(engine: Engine) -> None:
     with pytest.raises(WorkerError, match="refused"):
         async with Worker(engine.endpoint, {}, pool="x", token="wrong"):
             pass
-
-
-async def test_worker_without_an_engine_gives_up_in_time() -> None:
-    gone = Worker("http://127.0.0.1:9", {}, connect_timeout=timedelta(seconds=0.2))
-    with pytest.raises(WorkerError, match="in time"):
-        async with gone:
-            pass

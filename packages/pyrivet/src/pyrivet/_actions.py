@@ -64,7 +64,8 @@ class Action:
     def check(self, args: Sequence[Any]) -> list[Any]:
         """Return the arguments as Python values; raises ActionError `invalid_input`."""
         if len(args) > len(self.parameters):
-            raise ActionError("invalid_input", f"{self.name} takes {len(self.parameters)} values")
+            most = len(self.parameters)
+            raise ActionError("invalid_input", f"{self.name} takes {most} values, not {len(args)}")
         checked = []
         for index, (name, adapter, may_miss) in enumerate(self.parameters):
             if index >= len(args):

@@ -18,6 +18,11 @@ NOT_OPENED = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError)
 _MAX_FRAME_BYTES = 32 << 20
 # Opening may include waking the actor, for which the engine allows 30 s.
 _OPEN_SECONDS = 35.0
+_EXPLAINED = {
+    "actor.no_runner_config_configured": "no worker has connected to this pool yet",
+    "guard.actor_ready_timeout": "no worker took the actor in time",
+    "guard.actor_wake_retries_exceeded": "the actor did not start; the log of its worker says why",
+}
 _HOPELESS = {"actor.key_too_large", "guard.query_invalid_params", "namespace.not_found"}
 
 
@@ -53,7 +58,7 @@ async def dial_until(
                     last = reason(error)
                 await asyncio.sleep(backoff.delay())
     except TimeoutError:
-        raise Unreachable(last) from None
+        raise Unreachable(explained(last)) from None
 
 
 def reason(error: Exception) -> str:
@@ -69,10 +74,20 @@ def reason(error: Exception) -> str:
     return str(error) or repr(error)
 
 
+def explained(why: str) -> str:
+    """Return the reason of a failed connection with what it means, for people."""
+    code = _code(why)
+    return f"{code}: {_EXPLAINED[code]}" if code in _EXPLAINED else why
+
+
 def raise_if_hopeless(why: str, *, creates: bool) -> None:
     """Raise if the engine will never let a client in that it refused for this reason."""
-    code = why.partition("#")[0].partition(":")[0]
+    code = _code(why)
     if code == "actor.not_found" and not creates:
         raise ActorNotFound("no such actor")
     if code in _HOPELESS:
         raise RivetError(why)
+
+
+def _code(why: str) -> str:
+    return why.partition("#")[0].partition(":")[0]

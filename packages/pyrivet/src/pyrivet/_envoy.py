@@ -63,7 +63,7 @@ class EnvoyAddress:
             "version": self.version,
             "pool_name": self.pool,
         }
-        base = self.endpoint.rstrip("/").replace("http", "ws", 1)
+        base = self.endpoint.replace("http", "ws", 1)
         return f"{base}/envoys/connect?{urlencode(query)}"
 
     def subprotocols(self) -> list[Subprotocol]:
@@ -101,6 +101,8 @@ class Envoy:
         self.address = address
         self.ready = asyncio.Event()
         """Set while the engine has accepted this connection."""
+        self.problem = "it did not answer"
+        """Why the last attempt to connect failed."""
         self._names = names
         self._host = host
         self._prepare = prepare
@@ -131,7 +133,8 @@ class Envoy:
                     async with open_socket(self.address) as socket:
                         await self._serve(socket)
                 except (OSError, InvalidHandshake, TimeoutError) as error:
-                    log.info("envoy.unreachable", extra={"reason": str(error)})
+                    self.problem = str(error) or repr(error)
+                    log.info("envoy.unreachable", extra={"reason": self.problem})
                 if loop.time() - began > _STABLE_SECONDS:
                     backoff.reset()
                 if not self._closing:

@@ -47,6 +47,11 @@ class Host:
         self._factories = factories
         self._client = client
         self._kinds: dict[type[Actor], Kind] = {}
+        for name, make in factories.items():
+            if not callable(make):
+                raise TypeError(f"{name!r} needs a class, or a function that makes its actors")
+            if isinstance(make, type):
+                self._kind(make)
         self._runs: dict[str, ActorRun] = {}
         self._lives: set[asyncio.Task[None]] = set()
         self._exchanges: dict[bytes, Exchange] = {}
@@ -119,16 +124,15 @@ class Host:
 
     def _build(self, place: p.Checkpoint, start: p.Start) -> ActorRun:
         config = start.config
+        if config.name not in self._factories:
+            raise LookupError(f"this worker has no {config.name!r}, only {list(self._factories)}")
         actor = self._factories[config.name]()
-        cls = type(actor)
-        if cls not in self._kinds:
-            self._kinds[cls] = Kind(actions_of(cls), queues_of(cls), state_model(cls))
         return ActorRun(
             self.envoy,
             place,
             config,
             actor=actor,
-            kind=self._kinds[cls],
+            kind=self._kind(type(actor)),
             client=self._client,
             before=self._runs.get(place.actor_id),
             kept=KeptSockets(
@@ -141,6 +145,12 @@ class Host:
                 self._note_left,
             ),
         )
+
+    def _kind(self, cls: type[Actor]) -> Kind:
+        """Return what a class can be asked; raises TypeError for what cannot be called."""
+        if cls not in self._kinds:
+            self._kinds[cls] = Kind(actions_of(cls), queues_of(cls), state_model(cls))
+        return self._kinds[cls]
 
     async def _live(self, run: ActorRun) -> None:
         try:

@@ -13,7 +13,7 @@ from websockets.protocol import State
 
 from pyrivet import _wire
 from pyrivet._backoff import Backoff
-from pyrivet._dial import NOT_OPENED, dial, raise_if_hopeless, reason
+from pyrivet._dial import NOT_OPENED, dial, explained, raise_if_hopeless, reason
 from pyrivet._quick_ack import acknowledge
 from pyrivet._subscription import Subscription
 from pyrivet.errors import (
@@ -89,7 +89,9 @@ class Link:
                         raise DeadlineExceeded(str(error)) from error
                     raise
                 if asyncio.get_running_loop().time() > deadline:
-                    raise (DeadlineExceeded if sent else Unreachable)(f"{name}: {self._last_error}")
+                    raise (DeadlineExceeded if sent else Unreachable)(
+                        f"{name}: {explained(self._last_error)}"
+                    )
                 await asyncio.sleep(backoff.delay())
 
     async def actor_id(self, seconds: float) -> str:
@@ -170,7 +172,7 @@ class Link:
             async with asyncio.timeout_at(deadline):
                 return await asyncio.shield(self._opened)
         except TimeoutError:
-            raise Unreachable(self._last_error) from None
+            raise Unreachable(explained(self._last_error)) from None
 
     async def _keep(self) -> None:
         """Stay connected as long as there are users."""

@@ -13,6 +13,7 @@ log = logging.getLogger("pyrivet")
 
 # The engine takes 20 MiB in one message, and a character takes up to four bytes.
 MAX_OUTPUT_CHARS = 4 << 20
+HIDDEN = "the actor failed; the log of its worker says why"
 
 
 class Refusal(Exception):
@@ -72,7 +73,7 @@ class Outcome:
             case ProtocolError():
                 return cls(group="actor", code="invalid_message", message=str(error))
         log.error("actor.action_failed", extra=dict(ids), exc_info=error)
-        return cls(group="actor", code="internal_error", message="the actor failed")
+        return cls(group="actor", code="internal_error", message=HIDDEN)
 
     def frame(self, number: int | None, encoding: Encoding) -> bytes:
         """Return the frame for a connection; `number` is the call's, None for the connection."""

@@ -1,11 +1,26 @@
 """Where an actor is, as clients say it, and its addresses on the engine's gateway."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import cbor2
+
+
+def checked_endpoint(endpoint: str) -> str:
+    """Return the engine's address without a slash at its end; raises ValueError for none."""
+    if not endpoint.startswith(("http://", "https://")):
+        raise ValueError(f"the endpoint {endpoint!r} must begin with http:// or https://")
+    return endpoint.rstrip("/")
+
+
+def checked_key(key: Sequence[str]) -> tuple[str, ...]:
+    """Return the parts of a key; raises TypeError for a string, which would be its letters."""
+    if isinstance(key, str):
+        raise TypeError(f"a key is a list of parts: [{key!r}]")
+    return tuple(key)
 
 
 @dataclass(frozen=True)

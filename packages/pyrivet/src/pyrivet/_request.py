@@ -10,6 +10,7 @@ import httpx
 
 from pyrivet import _wire
 from pyrivet._backoff import Backoff
+from pyrivet._dial import explained
 from pyrivet._management import http_client
 from pyrivet.errors import (
     ActionError,
@@ -77,7 +78,7 @@ class Requests:
                     raise
                 last, sent = error, True
             await asyncio.sleep(backoff.delay())
-        raise (DeadlineExceeded if sent else Unreachable)(str(last))
+        raise (DeadlineExceeded if sent else Unreachable)(explained(str(last)))
 
     @asynccontextmanager
     async def stream(
@@ -105,7 +106,7 @@ class Requests:
             except _NotRun as error:
                 late = asyncio.get_running_loop().time() > deadline
                 if late or isinstance(content, AsyncIterator):  # part of it may be used up
-                    raise Unreachable(str(error)) from error
+                    raise Unreachable(explained(str(error))) from error
             await asyncio.sleep(backoff.delay())
         try:
             yield answer

@@ -17,7 +17,7 @@ from pyrivet import _wire
 from pyrivet._dial import dial_until
 from pyrivet._link import Link
 from pyrivet._management import destroy_actor
-from pyrivet._place import ById, ByKey, Gateway, Place
+from pyrivet._place import ById, ByKey, Gateway, Place, checked_endpoint, checked_key
 from pyrivet._request import Requests
 from pyrivet._subscription import Subscription
 from pyrivet._typed import Signature
@@ -58,7 +58,7 @@ class Client:
         token: str | None = None,
         idle: timedelta = timedelta(seconds=60),
     ) -> None:
-        self._gateway = Gateway(endpoint.rstrip("/"), namespace, pool)
+        self._gateway = Gateway(checked_endpoint(endpoint), namespace, pool)
         given = conn_params or {}
         self._conn_params = given if callable(given) else lambda: given
         self._requests = Requests(self._gateway.endpoint, self._conn_params)
@@ -72,11 +72,11 @@ class Client:
         `input` is for a new actor only and must fit in CBOR. Nothing is sent yet. A part of the
         key is not empty and has no comma in it: ValueError.
         """
-        return ActorHandle(self, ByKey(name, tuple(key), create=True, input=input))
+        return ActorHandle(self, ByKey(name, checked_key(key), create=True, input=input))
 
     def get(self, name: str, key: Sequence[str]) -> "ActorHandle":
         """Return a handle on an existing actor; calls raise ActorNotFound without it."""
-        return ActorHandle(self, ByKey(name, tuple(key), create=False))
+        return ActorHandle(self, ByKey(name, checked_key(key), create=False))
 
     def get_for_id(self, actor_id: str) -> "ActorHandle":
         """Return a handle on an existing actor by its `Actor.id`; see `get`."""

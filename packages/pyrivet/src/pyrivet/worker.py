@@ -13,6 +13,7 @@ import httpx
 from pyrivet._envoy import Envoy, EnvoyAddress
 from pyrivet._host import Host
 from pyrivet._management import http_client
+from pyrivet._place import checked_endpoint
 from pyrivet._takeover import release_actors
 from pyrivet.actor import Actor
 from pyrivet.client import Client, ConnParams
@@ -58,7 +59,9 @@ class Worker:
         drain_timeout: timedelta = timedelta(seconds=20),
     ) -> None:
         key = uuid.uuid4().hex
-        self._address = EnvoyAddress(endpoint, namespace, pool, key, version, token)
+        self._address = EnvoyAddress(
+            checked_endpoint(endpoint), namespace, pool, key, version, token
+        )
         self._names = list(actors)
         self._takeover = takeover
         self._connect_timeout = connect_timeout
@@ -104,7 +107,10 @@ class Worker:
             if self._running.done():
                 await self._running
             if not ready.done():
-                raise WorkerError(f"no connection to {self._address.endpoint} in time")
+                raise WorkerError(
+                    f"no Rivet Engine took this worker at {self._address.endpoint} within "
+                    f"{self._connect_timeout.total_seconds():g} s: {envoy.problem}"
+                )
         except BaseException:
             await self._end(self._running)
             await self.client.aclose()
@@ -161,7 +167,7 @@ class Worker:
 
     async def _announce_pool(self) -> None:
         address = self._address
-        url = f"{address.endpoint.rstrip('/')}/runner-configs/{address.pool}"
+        url = f"{address.endpoint}/runner-configs/{address.pool}"
         headers = {} if address.token is None else {"authorization": f"Bearer {address.token}"}
         try:
             async with http_client(address.endpoint) as http:
