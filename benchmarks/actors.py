@@ -98,27 +98,19 @@ async def _run(folder: Path) -> list[Result]:
         ("wake from sleep", wake),
         (f"event to {FOLLOWERS} connections", events),
     ]
-    results: list[Result] = []
-    async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(
-            Engine(find_engine(Settings()), folder, token="bench", settings=PATIENT)
-        )
-        sides = [
-            await stack.enter_async_context(_side(engine, "pyrivet", sys.executable, SERVER)),
-            await stack.enter_async_context(
-                _side(engine, "RivetKit", "node", _rivetkit() / "server.mjs")
-            ),
-        ]
-        # First, while neither process has memory left over from other work.
+    # On an engine of its own, and in workers without memory left over from other work: with its
+    # storage in files the engine spends about a processor on the awake actors of both.
+    async with _both(folder / "awake") as sides:
         kept = [await awake(side) for side in sides]
-        (ours, our_kb), (theirs, their_kb) = kept
-        middle = Result("", theirs.times_ms).percentile(50)
-        results += [
-            Result(f"waking {AWAKE} actors: pyrivet", ours.times_ms, middle, ours.per_second),
-            Result(f"waking {AWAKE} actors: RivetKit", theirs.times_ms, None, theirs.per_second),
-            Result("memory per awake actor: pyrivet", [our_kb], their_kb, unit="kB"),
-            Result("memory per awake actor: RivetKit", [their_kb], unit="kB"),
-        ]
+    (ours, our_kb), (theirs, their_kb) = kept
+    middle = Result("", theirs.times_ms).percentile(50)
+    results = [
+        Result(f"waking {AWAKE} actors: pyrivet", ours.times_ms, middle, ours.per_second),
+        Result(f"waking {AWAKE} actors: RivetKit", theirs.times_ms, None, theirs.per_second),
+        Result("memory per awake actor: pyrivet", [our_kb], their_kb, unit="kB"),
+        Result("memory per awake actor: RivetKit", [their_kb], unit="kB"),
+    ]
+    async with _both(folder / "rows") as sides:
         for what, measure in rows:
             ours, theirs = await _in_turns(sides, measure)
             middle = Result(what, theirs.times_ms).percentile(50)
@@ -132,6 +124,21 @@ async def _run(folder: Path) -> list[Result]:
                 for who in sample.cpu_ms
             ]
     return results
+
+
+@asynccontextmanager
+async def _both(folder: Path) -> AsyncIterator[list[Side]]:
+    """Start an engine and both who host actors on it."""
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(
+            Engine(find_engine(Settings()), folder, token="bench", settings=PATIENT)
+        )
+        yield [
+            await stack.enter_async_context(_side(engine, "pyrivet", sys.executable, SERVER)),
+            await stack.enter_async_context(
+                _side(engine, "RivetKit", "node", _rivetkit() / "server.mjs")
+            ),
+        ]
 
 
 async def _in_turns(
