@@ -157,16 +157,19 @@ const register = createRoute({
   component: RegisterScreen,
 });
 
-/** For people who have just left: open to everyone, and empty without what they bring. */
+/** For people who have just left; nobody else is told that an account is gone. */
 const goodbye = createRoute({
   getParentRoute: () => root,
   path: paths.goodbye,
   component: GoodbyeRoute,
+  beforeLoad: ({ location }): void => {
+    if (location.state.left === undefined) throw redirect({ to: paths.login });
+  },
 });
 
 function GoodbyeRoute(): ReactNode {
-  const left = useLocation({ select: ({ state }) => state.export });
-  return <GoodbyePage left={left} />;
+  const left = useLocation({ select: ({ state }) => state.left });
+  return <GoodbyePage left={left?.export} />;
 }
 
 const quests = createRoute({
@@ -203,7 +206,7 @@ declare module '@tanstack/react-router' {
     router: ReturnType<typeof makeRouter>;
   }
   interface HistoryState {
-    /** What somebody who left takes along; never in the address, which others may see. */
-    export?: Export | undefined;
+    /** Somebody has just left, with what they take along; never in the address, which others may see. */
+    left?: { export?: Export | undefined };
   }
 }

@@ -141,6 +141,16 @@ describe('leaving', () => {
     expect(router.state.location.href).toBe('/app/goodbye');
   });
 
+  it('is told to nobody whose account is still there', async () => {
+    platform();
+    const guest = renderApp('/app/goodbye', { guest: true });
+    expect(await screen.findByRole('button', { name: 'Log in' })).toBeVisible();
+    guest.unmount();
+    const { router } = renderApp('/app/goodbye');
+    await waitFor(() => expect(router.state.location.pathname).toBe('/app/channels/grow'));
+    expect(screen.queryByText('Your account is deleted')).not.toBeInTheDocument();
+  });
+
   it('keeps everything when the password is wrong, and when one thinks again', async () => {
     platform().on('POST /auth/delete', WRONG);
     const { user, session } = renderApp('/app/settings');

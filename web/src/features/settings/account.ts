@@ -29,7 +29,7 @@ export function useLeave() {
     mutationFn: (body: Leaving) => api.post<{ export: Export } | undefined>('/auth/delete', body),
     onSuccess: async (left) => {
       // There is nobody left to be logged in, so the file's address goes to an open page.
-      await navigate({ to: paths.goodbye, state: { export: left?.export } });
+      await navigate({ to: paths.goodbye, state: { left: { export: left?.export } } });
       api.session.clear();
     },
   });
