@@ -13,7 +13,7 @@ export function useFocusAfterNavigation(): void {
         if (fromLocation === undefined || !pathChanged) return;
         const main = document.querySelector<HTMLElement>('#main');
         const first = main?.querySelector<HTMLElement>('[data-first-focus]');
-        if (window.matchMedia('(pointer: fine)').matches) first?.focus();
+        if (window.matchMedia('(pointer: fine)').matches) first?.focus({ preventScroll: true });
         if (first == null || document.activeElement !== first) main?.focus();
       }),
     [router],

@@ -1,11 +1,10 @@
 import type { ReactNode } from 'react';
 
 import type { Channel } from '@/api/types';
-import { Badge } from '@/components/ui/Badge';
 import { PageHeader } from '@/components/ui/PageHeader';
-import { StatusDot } from '@/components/ui/StatusDot';
 
-import { isStopped, nameOf } from './names';
+import { ChannelStatus } from './ChannelStatus';
+import { nameOf } from './names';
 
 const SUBTITLES: Record<string, string> = {
   grow: 'Your Grow Agent: talk about anything',
@@ -21,10 +20,7 @@ export function ChannelHeader({ channel, children }: { channel: Channel; childre
       title={`#${channel.name}`}
       subtitle={SUBTITLES[channel.name] ?? `${nameOf(channel.name)} agent`}
     >
-      <Badge tone={isStopped(channel) ? 'warning' : 'neutral'}>
-        <StatusDot status={channel.status} className="mr-1.5" />
-        {channel.status}
-      </Badge>
+      <ChannelStatus channel={channel} />
       {children}
     </PageHeader>
   );

@@ -6,25 +6,25 @@ import { useLive } from '@/lib/live/LiveContext';
 
 import { ChannelIntro } from './ChannelIntro';
 import { MessageList } from './MessageList';
-import type { Unread } from './rows';
 import type { useHistory } from './useHistory';
+import type { Opened } from './useOpened';
 
 interface Props {
   channel: Channel;
-  unread: Unread;
+  opened: Opened;
   history: ReturnType<typeof useHistory>;
 }
 
 /** A channel's messages, or why they are not there yet. */
-export function ChannelMessages({ channel, unread, history }: Props) {
+export function ChannelMessages({ channel, opened, history }: Props) {
   const { sender } = useLive();
-  if (history.data === undefined) {
+  if (!history.ready) {
     return (
       <div className="mx-auto w-full max-w-3xl flex-1 p-6">
         {history.error === null ? (
           <Skeleton lines={6} label="Loading messages" />
         ) : (
-          <ErrorState error={history.error} retry={() => void history.refetch()} />
+          <ErrorState error={history.error} retry={history.retry} />
         )}
       </div>
     );
@@ -32,14 +32,14 @@ export function ChannelMessages({ channel, unread, history }: Props) {
   return (
     <MessageList
       channel={channel}
-      unread={unread}
+      opened={opened}
       before={
-        history.hasNextPage && (
+        history.hasEarlier && (
           <div className="flex justify-center pb-4">
             <Button
               size="small"
-              busy={history.isFetchingNextPage}
-              onClick={() => void history.fetchNextPage()}
+              busy={history.loadsEarlier}
+              onClick={history.loadEarlier}
             >
               Show earlier messages
             </Button>

@@ -1,12 +1,25 @@
 import { screen, within } from '@testing-library/react';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
+import type { Channel } from '@/api/types';
 import { json, message } from '@/testing/fakeServer';
 import { platform, renderApp } from '@/testing/renderApp';
 
+const said = (seq: number) => message(seq, `m${seq}`, { author: 'coding' });
+const channel = (more: Partial<Channel>): Channel => ({
+  id: 'chn_coding',
+  name: 'coding',
+  actor_id: 'act_coding',
+  kind: 'agent',
+  status: 'idle',
+  unread: 0,
+  last_message_at: null,
+  ...more,
+});
+
 describe('a channel', () => {
   it('marks where the unread messages begin, until it is opened again', async () => {
-    const items = [1, 2, 3].map((seq) => message(seq, `m${seq}`, { author: 'coding' }));
+    const items = [1, 2, 3].map(said);
     platform().on('GET /channels/chn_coding/messages', () => json({ items, next_cursor: null }));
     const { user } = renderApp('/app/channels/grow');
     const channels = within(await screen.findByRole('navigation', { name: 'Channels' }));
@@ -22,6 +35,42 @@ describe('a channel', () => {
     await user.click(channels.getByRole('link', { name: /coding/ }));
     expect(await screen.findByText('m3')).toBeVisible();
     expect(screen.queryByRole('separator', { name: 'New messages' })).not.toBeInTheDocument();
+  });
+
+  it('opens at the first unread message, also where it is some pages back', async () => {
+    const scrolledTo = vi.spyOn(Element.prototype, 'scrollIntoView');
+    const pages: Record<string, unknown> = {
+      '': { items: [said(4), said(5)], next_cursor: 'older' },
+      older: { items: [said(2), said(3)], next_cursor: 'oldest' },
+      oldest: { items: [said(1)], next_cursor: null },
+    };
+    const server = platform()
+      .on('GET /channels', () => json({ items: [channel({ unread: 3 })], next_cursor: null }))
+      .on('GET /channels/chn_coding/messages', ({ url }) =>
+        json(pages[url.searchParams.get('cursor') ?? '']),
+      );
+    renderApp('/app/channels/coding');
+    expect(await screen.findByText('m3')).toBeVisible();
+    const line = screen.getByRole('separator', { name: 'New messages' });
+    expect(scrolledTo.mock.contexts).toEqual([line]);
+    expect(scrolledTo).toHaveBeenCalledWith({ block: 'start' });
+    expect(server.asked('GET /channels/chn_coding/messages')).toHaveLength(2);
+    expect(screen.getByRole('button', { name: 'Show earlier messages' })).toBeEnabled();
+  });
+
+  it('opens at its end when nothing is new, and shows earlier messages on demand', async () => {
+    const scrolledTo = vi.spyOn(Element.prototype, 'scrollIntoView');
+    platform().on('GET /channels/chn_coding/messages', ({ url }) =>
+      json(
+        url.searchParams.has('cursor')
+          ? { items: [said(1)], next_cursor: null }
+          : { items: [said(2)], next_cursor: 'older' },
+      ),
+    ).on('GET /channels', () => json({ items: [channel({ unread: 0 })], next_cursor: null }));
+    const { user } = renderApp('/app/channels/coding');
+    await user.click(await screen.findByRole('button', { name: 'Show earlier messages' }));
+    expect(await screen.findByText('m1')).toBeVisible();
+    expect(scrolledTo).not.toHaveBeenCalled();
   });
 
   it('tells the days', async () => {

@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 
 import type { Channel } from '@/api/types';
 
@@ -8,6 +8,7 @@ import { ChannelMessages } from './ChannelMessages';
 import { LogPanel } from './LogPanel';
 import { useHistory } from './useHistory';
 import { useOpenChannel } from './useOpenChannel';
+import { isLoaded, useOpened } from './useOpened';
 
 interface Props {
   channel: Channel;
@@ -17,8 +18,8 @@ interface Props {
 
 /** One channel on screen, from when it is opened until another one is. */
 export function ChannelView({ channel, actions, status }: Props) {
-  const [unread] = useState(channel); // opening it marks everything as read
-  const history = useHistory(channel.id);
+  const opened = useOpened(channel);
+  const history = useHistory(channel.id, (state) => isLoaded(state, channel.id, opened));
   useOpenChannel(channel.id);
   const isAgent = channel.kind === 'agent';
 
@@ -26,8 +27,8 @@ export function ChannelView({ channel, actions, status }: Props) {
     <div className="flex h-full min-h-0 flex-col">
       <ChannelHeader channel={channel}>{actions}</ChannelHeader>
       {status}
-      <ChannelMessages channel={channel} unread={unread} history={history} />
-      {isAgent && <LogPanel channel={channel} ready={history.data !== undefined} />}
+      <ChannelMessages channel={channel} opened={opened} history={history} />
+      {isAgent && <LogPanel channel={channel} ready={history.ready} />}
       <div className={isAgent ? 'pt-3' : undefined}>
         <ChannelComposer channel={channel} />
       </div>

@@ -1,3 +1,5 @@
+import type { Ref } from 'react';
+
 import { useNow } from './useNow';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -17,9 +19,14 @@ export function DayLine({ at }: { at: string }) {
 }
 
 /** Where begins what came while the channel was not open. */
-export function NewLine() {
+export function NewLine({ ref }: { ref: Ref<HTMLDivElement> }) {
   return (
-    <div role="separator" aria-label="New messages" className="mt-4 flex items-center gap-3 px-4 md:px-6">
+    <div
+      ref={ref}
+      role="separator"
+      aria-label="New messages"
+      className="mt-4 flex scroll-mt-20 items-center gap-3 px-4 md:px-6"
+    >
       <span className="h-px flex-1 bg-danger/50" />
       <span className="text-xs font-medium text-danger">New</span>
     </div>

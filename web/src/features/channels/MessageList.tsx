@@ -1,5 +1,5 @@
 import { ArrowDown } from 'lucide-react';
-import { useEffect, useMemo, type ReactNode } from 'react';
+import { useEffect, useMemo, useRef, type ReactNode, type Ref } from 'react';
 
 import type { Channel } from '@/api/types';
 import { Button } from '@/components/ui/Button';
@@ -12,31 +12,43 @@ import { DayLine, NewLine } from './Lines';
 import { MessageArticle } from './MessageArticle';
 import { nameOf } from './names';
 import { PendingArticle } from './PendingArticle';
-import { rowsOf, type Row, type Unread } from './rows';
+import { rowsOf, type Row } from './rows';
 import { Thinking } from './Thinking';
+import { useLanding } from './useLanding';
+import type { Opened } from './useOpened';
 import { useStickToBottom } from './useStickToBottom';
 
 interface Props {
   channel: Channel;
-  /** As it was when the channel was opened. */
-  unread: Unread;
+  opened: Opened;
   /** Stands above the oldest message. */
   before: ReactNode;
   /** Stands in the place of messages when there are none. */
   empty: ReactNode;
 }
 
-export function MessageList({ channel, unread, before, empty }: Props) {
+export function MessageList({ channel, opened, before, empty }: Props) {
   const { sender } = useLive();
   const state = useLiveState((live) => live);
   const items = useMemo(() => timelineOf(state, channel.id), [state, channel.id]);
-  const rows = useMemo(() => rowsOf(items, channel.name, unread), [items, channel.name, unread]);
-  const { box, content, atEnd, toEnd } = useStickToBottom();
+  const rows = useMemo(
+    () => rowsOf(items, channel.name, opened.unread),
+    [items, channel.name, opened.unread],
+  );
+  const { box, content, atEnd, toEnd, settle } = useStickToBottom();
+  const newLine = useLanding(rows, opened, settle);
   const sent = items.findLast((item) => item.kind === 'pending')?.key;
+  const shown = useRef(sent);
 
   useEffect(() => {
-    if (sent !== undefined) toEnd(); // whoever writes wants to see it
+    if (sent !== undefined && sent !== shown.current) toEnd(); // whoever writes wants to see it
+    shown.current = sent;
   }, [sent, toEnd]);
+
+  const jump = (): void => {
+    toEnd();
+    box.current?.focus(); // the button is gone, and the keys that scroll go on from here
+  };
 
   return (
     <div className="relative min-h-0 flex-1">
@@ -50,6 +62,7 @@ export function MessageList({ channel, unread, before, empty }: Props) {
               <RowView
                 key={row.key}
                 row={row}
+                newLine={newLine}
                 agent={nameOf(channel.name)}
                 channel={channel}
                 onRetry={(pending) => void sender.send(channel, pending.text, pending)}
@@ -64,7 +77,7 @@ export function MessageList({ channel, unread, before, empty }: Props) {
       </div>
       {!atEnd && (
         <div className="absolute inset-x-0 bottom-3 flex animate-rise justify-center">
-          <Button size="small" className="shadow-float" onClick={toEnd}>
+          <Button size="small" className="shadow-float" onClick={jump}>
             <ArrowDown aria-hidden size={14} /> Jump to latest
           </Button>
         </div>
@@ -75,24 +88,25 @@ export function MessageList({ channel, unread, before, empty }: Props) {
 
 interface RowProps {
   row: Row;
+  newLine: Ref<HTMLDivElement>;
   agent: string;
   channel: Channel;
   onRetry: (pending: Pending) => void;
   onDiscard: (clientId: string) => void;
 }
 
-function RowView({ row, ...props }: RowProps) {
+function RowView({ row, newLine, ...props }: RowProps) {
   switch (row.kind) {
     case 'day':
       return <DayLine at={row.at} />;
     case 'new':
-      return <NewLine />;
+      return <NewLine ref={newLine} />;
     case 'item':
       return <Item item={row.item} continued={row.continued} {...props} />;
   }
 }
 
-interface ItemProps extends Omit<RowProps, 'row'> {
+interface ItemProps extends Omit<RowProps, 'row' | 'newLine'> {
   item: TimelineItem;
   continued: boolean;
 }

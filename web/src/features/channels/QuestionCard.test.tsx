@@ -82,10 +82,34 @@ describe('a question', () => {
   });
 
   it('is told in the list of channels and among the tasks, with the way there', async () => {
+    const scrolledTo = vi.spyOn(Element.prototype, 'scrollIntoView');
     asking();
     const { user } = renderApp('/app/channels/grow');
-    await screen.findByRole('link', { name: /^coding, idle, asks you something/ });
+    const link = await screen.findByRole('link', { name: /^coding,\s?waits for you/ });
     await user.click(screen.getByRole('link', { name: 'Answer in #coding' }));
-    expect(await card()).toBeVisible();
+    expect(await card()).toHaveFocus();
+    expect(scrolledTo.mock.contexts).toEqual([await card()]);
+
+    await user.click(screen.getByRole('textbox', { name: 'Message #coding' }));
+    await user.click(link);
+    expect(await card()).toHaveFocus();
+    await user.click(screen.getByRole('textbox', { name: 'Message #coding' }));
+    await user.click(screen.getByRole('button', { name: /waits for you\s?: go to the question/ }));
+    expect(await card()).toHaveFocus();
+    await user.keyboard('{Tab}');
+    expect(screen.getByRole('button', { name: 'Allow once' })).toHaveFocus();
+  });
+
+  it('does not take the focus from somebody who writes', async () => {
+    let load: (response: Response) => void = () => undefined;
+    const server = asking();
+    const asks = message(1, 'msg_q', { author: 'coding', text: 'May I?', metadata: ASKED });
+    server.on('GET /channels/chn_coding/messages', () => new Promise((resolve) => (load = resolve)));
+    const { user } = renderApp('/app/channels/coding');
+    const field = await screen.findByRole('textbox', { name: 'Message #coding' });
+    await user.type(field, 'Wait');
+    load(json({ items: [asks], next_cursor: null }));
+    expect(await card()).not.toHaveFocus();
+    expect(field).toHaveFocus();
   });
 });

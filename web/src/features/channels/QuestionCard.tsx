@@ -3,6 +3,7 @@ import { Check, CircleHelp, GitMerge, MessageCircleQuestion, ShieldQuestion, Tim
 import type { Channel } from '@/api/types';
 import { useLive, useLiveState } from '@/lib/live/LiveContext';
 import { questionState, type Question, type QuestionState } from '@/lib/live/questions';
+import { questionAnchor } from '@/lib/showQuestion';
 
 import { AnswerForm } from './AnswerForm';
 import { TimeLeft } from './TimeLeft';
@@ -23,6 +24,9 @@ export function QuestionCard({ question, channel }: { question: Question; channe
   const { icon: Icon, title } = KINDS[question.kind];
   return (
     <section
+      id={questionAnchor(question.id)}
+      tabIndex={-1}
+      data-first-focus
       aria-label="Question"
       className="mt-2.5 max-w-xl rounded-2xl border border-warning/40 bg-warning-soft p-4"
     >

@@ -32,20 +32,24 @@ export function rowsOf(items: readonly TimelineItem[], agent: string, unread: Un
   return rows;
 }
 
+/** The id of the first message that nobody has read, as far as it is loaded. */
+function firstUnread(items: readonly TimelineItem[], unread: Unread): string | undefined {
+  const messages = items.filter((item) => item.kind === 'message').map(({ message }) => message);
+  return unreadIn(messages, unread)[0]?.id;
+}
+
 /**
- * The id of the first message that nobody has read. What came after the count was made is not
- * in it: the channel was on screen by then.
+ * The messages that nobody has read, as far as they are among `messages`. What came after the
+ * count was made is not in it: the channel was on screen by then.
  */
-function firstUnread(
-  items: readonly TimelineItem[],
+export function unreadIn(
+  messages: readonly ChannelMessage[],
   { unread, last_message_at: until }: Unread,
-): string | undefined {
-  if (unread === 0) return undefined;
-  const counted = items
-    .filter((item) => item.kind === 'message')
-    .map(({ message }) => message)
-    .filter(({ role, at }) => role !== 'user' && (until == null || Date.parse(at) <= Date.parse(until)));
-  return counted.at(-Math.min(unread, counted.length))?.id;
+): ChannelMessage[] {
+  if (unread === 0) return [];
+  const isCounted = ({ role, at }: ChannelMessage): boolean =>
+    role !== 'user' && (until == null || Date.parse(at) <= Date.parse(until));
+  return messages.filter(isCounted).slice(-unread);
 }
 
 interface Word {

@@ -1,27 +1,54 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { useEffect, useLayoutEffect } from 'react';
 
 import { useApi } from '@/api/ApiContext';
 import { fetchMessages } from '@/api/queries';
-import { useLive } from '@/lib/live/LiveContext';
+import { useLive, useLiveState } from '@/lib/live/LiveContext';
+import type { LiveState } from '@/lib/live/state';
 
-/** Loads a channel's stored messages into the live state, newest page first. */
-export function useHistory(channelId: string) {
+/** So many pages are read on their own to reach what waits for the reader; the rest by hand. */
+const MAX_PAGES = 10;
+
+/**
+ * Loads a channel's stored messages into the live state, newest page first, and on from there
+ * until `reaches` says that what the reader comes for is among them.
+ */
+export function useHistory(channelId: string, reaches: (state: LiveState) => boolean) {
   const api = useApi();
   const { store } = useLive();
-  const query = useInfiniteQuery({
-    queryKey: ['history', channelId],
-    queryFn: ({ pageParam }) => fetchMessages(api, channelId, pageParam),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
-    staleTime: Infinity,
-  });
+  const { data, error, hasNextPage, isFetchingNextPage, isFetchNextPageError, refetch, fetchNextPage } =
+    useInfiniteQuery({
+      queryKey: ['history', channelId],
+      queryFn: ({ pageParam }) => fetchMessages(api, channelId, pageParam),
+      initialPageParam: null as string | null,
+      getNextPageParam: (page) => page.next_cursor,
+      staleTime: Infinity,
+    });
 
-  useEffect(() => {
-    for (const page of query.data?.pages ?? []) {
+  // Before the screen is painted: a list without its messages would flash.
+  useLayoutEffect(() => {
+    for (const page of data?.pages ?? []) {
       store.dispatch({ type: 'history.loaded', channelId, messages: page.items });
     }
-  }, [channelId, query.data, store]);
+  }, [channelId, data, store]);
 
-  return query;
+  const isHeld = useLiveState(({ messages }) =>
+    (data?.pages ?? []).every(({ items: [first] }) => first === undefined || messages[first.id] !== undefined),
+  );
+  const reached = useLiveState(reaches);
+  const goesOn =
+    isHeld && !reached && hasNextPage && !isFetchNextPageError && (data?.pages.length ?? 0) < MAX_PAGES;
+  useEffect(() => {
+    if (goesOn && !isFetchingNextPage) void fetchNextPage();
+  }, [fetchNextPage, goesOn, isFetchingNextPage]);
+
+  return {
+    /** There is something to show. */
+    ready: data !== undefined && isHeld && !goesOn,
+    error,
+    hasEarlier: hasNextPage,
+    loadsEarlier: isFetchingNextPage,
+    loadEarlier: () => void fetchNextPage(),
+    retry: () => void refetch(),
+  };
 }

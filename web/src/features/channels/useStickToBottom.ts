@@ -6,7 +6,8 @@ const NEAR = 80;
 /**
  * Keeps a scrolling box at its end while the reader is there, and leaves it alone otherwise.
  *
- * Returns refs for the box and for its content, and whether the end is in view.
+ * Returns refs for the box and for its content, and whether the end is in view; `toEnd` goes
+ * there, and `settle` says that the box was scrolled to where its reader begins.
  */
 export function useStickToBottom() {
   const box = useRef<HTMLDivElement>(null);
@@ -14,11 +15,15 @@ export function useStickToBottom() {
   const sticks = useRef(true);
   const [atEnd, setAtEnd] = useState(true);
 
+  const settle = useCallback((): void => {
+    sticks.current = box.current === null || isNearEnd(box.current);
+    setAtEnd(sticks.current);
+  }, []);
+
   const toEnd = useCallback((): void => {
     if (box.current !== null) box.current.scrollTop = box.current.scrollHeight;
-    sticks.current = true;
-    setAtEnd(true);
-  }, []);
+    settle();
+  }, [settle]);
 
   useLayoutEffect(() => {
     if (box.current !== null) box.current.scrollTop = box.current.scrollHeight;
@@ -29,7 +34,7 @@ export function useStickToBottom() {
     if (outer === null || inner === null) return;
     let top = outer.scrollTop;
     const onScroll = (): void => {
-      const near = outer.scrollHeight - outer.scrollTop - outer.clientHeight < NEAR;
+      const near = isNearEnd(outer);
       // Only a reader moves up. Anything else is a box or content that has just changed its size.
       if (near || outer.scrollTop < top) sticks.current = near;
       top = outer.scrollTop;
@@ -47,5 +52,9 @@ export function useStickToBottom() {
     };
   }, []);
 
-  return { box, content, atEnd, toEnd };
+  return { box, content, atEnd, toEnd, settle };
+}
+
+function isNearEnd({ scrollHeight, scrollTop, clientHeight }: HTMLElement): boolean {
+  return scrollHeight - scrollTop - clientHeight < NEAR;
 }

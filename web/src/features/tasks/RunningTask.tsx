@@ -8,6 +8,8 @@ import { Markdown } from '@/components/ui/Markdown';
 import { PlanLink } from '@/components/ui/PlanLink';
 import { Progress } from '@/components/ui/Progress';
 import { paths } from '@/config/paths';
+import { questionIn } from '@/lib/live/questions';
+import { showQuestion } from '@/lib/showQuestion';
 
 import { useTaskCommand } from './api';
 import { TaskStatusBadge } from './TaskStatusBadge';
@@ -16,6 +18,7 @@ import { TaskStatusBadge } from './TaskStatusBadge';
 export function RunningTask({ task }: { task: Task }) {
   const { mutate, isPending, error } = useTaskCommand(task.id);
   const paused = task.status === 'paused';
+  const asked = questionIn(task)?.id;
   return (
     <article
       aria-label={task.title}
@@ -47,6 +50,9 @@ export function RunningTask({ task }: { task: Task }) {
         <Link
           to={paths.channel}
           params={{ name: task.agent }}
+          onClick={() => {
+            if (asked !== undefined) showQuestion(asked);
+          }}
           className="mt-1 inline-block text-[13px] font-medium text-accent-strong underline underline-offset-2"
         >
           Answer in #{task.agent}
