@@ -14,9 +14,15 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import IO, Literal, Self
 
 READY = "GrowQR is ready at "
+
+# Above the sum of the platform's own deadlines, so that it is the platform that says what was late:
+# the engine may take 60 s to start and a worker 30 s to connect; at its end a worker has 20 s, the
+# engine 9, and requests and sandboxes a few each.
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
 
 
 class PlatformFailed(Exception):
@@ -44,9 +50,7 @@ class Platform:
         self.url = ""
         self.environment = dict(environment or {})
         self._process: subprocess.Popen[str] | None = None
-        self._printed: list[str] = []
-        self._reader: threading.Thread | None = None
-        self._ready = threading.Event()
+        self._output: _Output | None = None
 
     @property
     def pid(self) -> int:
@@ -58,13 +62,11 @@ class Platform:
     def data_dir(self) -> Path:
         return self.folder / "data"
 
-    def start(self, seconds: float = 60) -> None:
+    def start(self, seconds: float = START_SECONDS) -> None:
         """Start and wait until it answers; raises PlatformFailed after `seconds`."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("GROWQR_")}
         given = {"GROWQR_DATA_DIR": str(self.data_dir), "GROWQR_PORT": "0"} | self.environment
         self.url = ""
-        self._ready.clear()
-        self._printed.clear()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "growqr.cli", self.command],
             env=inherited | given,
@@ -72,13 +74,18 @@ class Platform:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        if not self._ready.wait(seconds) or not self.url:
+        assert self._process.stdout is not None
+        self._output = _Output(self._process.stdout)
+        try:
+            self.url = self._output.address(seconds)
+        except TimeoutError:
             self.kill()
-            raise PlatformFailed("\n".join(self._printed[-40:]))
+            raise PlatformFailed(f"not ready in {seconds:g} s\n{self.output()}") from None
+        if not self.url:
+            self.kill()
+            raise PlatformFailed(f"ended with {self._process.returncode}\n{self.output()}")
 
-    def stop(self, seconds: float = 30) -> None:
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
         """End it as Ctrl-C would and wait; raises PlatformFailed if it has to be killed."""
         self._end(signal.SIGINT, seconds)
 
@@ -88,7 +95,7 @@ class Platform:
 
     def output(self) -> str:
         """Return what it has printed since the last start."""
-        return "\n".join(self._printed)
+        return "" if self._output is None else "\n".join(self._output.lines)
 
     def __enter__(self) -> Self:
         self.start()
@@ -114,19 +121,39 @@ class Platform:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise PlatformFailed(f"did not stop in {seconds} s\n{self.output()}") from None
+            raise PlatformFailed(f"did not stop in {seconds:g} s\n{self.output()}") from None
         finally:
-            if self._reader is not None:
-                self._reader.join(5)
-            if process.stdout is not None:
-                process.stdout.close()
+            if self._output is not None:
+                self._output.end()
+
+
+class _Output:
+    """What one run of the platform prints, and the address that it says it is ready at."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.lines: list[str] = []
+        self._stream = stream
+        self._address = ""
+        self._known = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def address(self, seconds: float) -> str:
+        """Wait for the address, which is empty if it ends before; raises TimeoutError."""
+        if not self._known.wait(seconds):
+            raise TimeoutError
+        return self._address
+
+    def end(self) -> None:
+        """Read the rest. What another process holds open is left to it: closing would wait."""
+        self._reader.join(5)
+        if not self._reader.is_alive():
+            self._stream.close()
 
     def _read(self) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._printed.append(line.rstrip())
+        for line in self._stream:
+            self.lines.append(line.rstrip())
             if line.startswith(READY):
-                self.url = line.removeprefix(READY).split()[0]
-                self._ready.set()
-        self._ready.set()  # ended: wake whoever waits, who then looks at the exit code
+                self._address = line.removeprefix(READY).split()[0]
+                self._known.set()
+        self._known.set()  # it ended: wake whoever waits
