@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import httpx
@@ -48,6 +49,24 @@ async def test_assets_are_kept_for_good_and_nothing_else_is_served(
             missing = await client.get(path)
             assert missing.status_code == 404
             assert missing.json()["code"] == "not_found"
+
+
+async def test_assets_go_out_packed_to_those_who_can_read_it(
+    services: Services, build: Path
+) -> None:
+    (build / "assets" / "app-1a2b.js.gz").write_bytes(gzip.compress(b"start()"))
+    async with client_of(services, build) as client:
+        packed = await client.get("/assets/app-1a2b.js", headers={"accept-encoding": "br, gzip"})
+        plain = await client.get("/assets/app-1a2b.js", headers={"accept-encoding": "identity"})
+        assert packed.text == plain.text == "start()"
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in plain.headers
+        for response in (packed, plain):
+            assert response.headers["content-type"].startswith("text/javascript")
+            assert response.headers["vary"] == "accept-encoding"
+            assert "immutable" in response.headers["cache-control"]
+        known = {"accept-encoding": "gzip", "if-none-match": packed.headers["etag"]}
+        assert (await client.get("/assets/app-1a2b.js", headers=known)).status_code == 304
 
 
 async def test_without_a_build_a_page_says_what_to_do(services: Services, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
+from starlette.datastructures import Headers
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -20,12 +22,27 @@ _FRESH = {"cache-control": "no-cache"}
 
 
 class _Immutable(StaticFiles):
-    """Files with a content hash in their name: a browser may keep them for good."""
+    """Files with a content hash in their name: a browser may keep them for good.
+
+    Where the build put a packed copy beside a file (`….gz`), clients that can read it get that.
+    """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
+        response = await self._packed(path, scope) or await super().get_response(path, scope)
         if response.status_code == 200:
             response.headers["cache-control"] = "public, max-age=31536000, immutable"
+            response.headers["vary"] = "accept-encoding"
+        return response
+
+    async def _packed(self, path: str, scope: Scope) -> Response | None:
+        accepted = Headers(scope=scope).get("accept-encoding", "")
+        if "gzip" not in accepted or path.endswith(".gz"):
+            return None
+        file, found = await to_thread.run_sync(self.lookup_path, f"{path}.gz")
+        if found is None:
+            return None
+        response = self.file_response(file, found, scope)
+        response.headers["content-encoding"] = "gzip"
         return response
 
 
