@@ -66,11 +66,13 @@ describe('logging in', () => {
   it('logs out, and forgets everything here', async () => {
     const server = platform();
     const { user, session } = renderApp();
-    await composer();
+    await user.type(await composer(), 'Half a thou');
+    expect(Object.values(sessionStorage).join()).toContain('Half a thou');
     await user.click(screen.getByRole('button', { name: /^Account of Ada/ }));
     await user.click(await screen.findByRole('menuitem', { name: 'Log out' }));
     await screen.findByRole('button', { name: 'Log in' });
     expect(session.get()).toBeNull();
+    expect(Object.values(sessionStorage).join()).not.toContain('Half a thou');
     expect(server.asked('POST /auth/logout')[0]?.body).toEqual({ refresh_token: 'refresh-1' });
   });
 
@@ -212,6 +214,17 @@ describe('a channel', () => {
     await user.keyboard('{Control>}k{/Control}');
     await user.type(await screen.findByRole('combobox'), 'rep{Enter}');
     await composer('repo');
+  });
+
+  it('closes the menu of a small screen with a choice, also of the channel that is open', async () => {
+    platform();
+    const { user } = renderApp();
+    await composer();
+    await user.click(screen.getByRole('button', { name: 'Open menu' }));
+    const menu = await screen.findByRole('dialog', { name: 'Menu' });
+    await user.click(within(menu).getByRole('link', { name: /^grow/ }));
+    await waitFor(() => expect(screen.queryByRole('dialog')).not.toBeInTheDocument());
+    expect(await composer()).toBeVisible();
   });
 
   it('says when there is no such channel', async () => {

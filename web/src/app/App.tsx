@@ -1,11 +1,12 @@
 import { QueryClientProvider, type QueryClient } from '@tanstack/react-query';
-import { RouterProvider } from '@tanstack/react-router';
+import { CatchBoundary, RouterProvider } from '@tanstack/react-router';
 import { useEffect } from 'react';
 
 import { ApiContext } from '@/api/ApiContext';
 import type { ApiClient } from '@/api/client';
 
 import { Identity } from './Identity';
+import { PageFailed } from './PageFailed';
 import type { makeRouter } from './router';
 
 interface Props {
@@ -30,9 +31,11 @@ export function App({ api, queries, router }: Props) {
   return (
     <ApiContext value={api}>
       <QueryClientProvider client={queries}>
-        <Identity>
-          <RouterProvider router={router} />
-        </Identity>
+        <CatchBoundary getResetKey={() => router} errorComponent={PageFailed}>
+          <Identity>
+            <RouterProvider router={router} />
+          </Identity>
+        </CatchBoundary>
       </QueryClientProvider>
     </ApiContext>
   );

@@ -1,4 +1,4 @@
-import { Outlet, useLocation } from '@tanstack/react-router';
+import { Outlet, useRouter } from '@tanstack/react-router';
 import { Menu } from 'lucide-react';
 import { useEffect, useState } from 'react';
 
@@ -29,15 +29,12 @@ export function AppShell() {
 function Frame() {
   const [menuOpen, setMenuOpen] = useState(false);
   const [switching, setSwitching] = useState(false);
-  const { pathname } = useLocation();
-  const [shownPath, setShownPath] = useState(pathname);
+  const router = useRouter();
   useTitle();
   useFocusAfterNavigation();
 
-  if (shownPath !== pathname) {
-    setShownPath(pathname);
-    setMenuOpen(false); // a choice in the drawer closes it
-  }
+  // A choice in the drawer closes it, also when it leads to where one is.
+  useEffect(() => router.subscribe('onBeforeLoad', () => setMenuOpen(false)), [router]);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {

@@ -5,6 +5,7 @@ import {
   Outlet,
   redirect,
   useLocation,
+  useRouter,
   type RouterHistory,
 } from '@tanstack/react-router';
 
@@ -14,18 +15,14 @@ import type { SessionStore } from '@/api/session';
 import type { Export } from '@/api/types';
 import { paths } from '@/config/paths';
 import { GoodbyePage } from '@/features/auth/GoodbyePage';
-import { CodePage } from '@/features/code/CodePage';
-import { PullRequestPage } from '@/features/code/PullRequestPage';
-import { RepoPage } from '@/features/code/RepoPage';
-import { MemoryPage, type MemoryPlace } from '@/features/memory/MemoryPage';
-import { QuestsPage } from '@/features/quests/QuestsPage';
-import { SettingsPage } from '@/features/settings/SettingsPage';
-import { TaskPage } from '@/features/tasks/TaskPage';
+import type { MemoryPlace } from '@/features/memory/MemoryPage';
 
-import { AppShell } from './AppShell';
+import { arrives } from './arrives';
 import { LoginScreen, RegisterScreen } from './AuthScreens';
-import { ChannelScreen } from './ChannelScreen';
 import { NotFoundScreen } from './NotFoundScreen';
+import { PageFailed } from './PageFailed';
+import { PagePending } from './PagePending';
+import { SettingUp } from './SettingUp';
 
 export interface Context {
   session: SessionStore;
@@ -46,15 +43,15 @@ const guests = createRoute({
   },
 });
 
-/** Pages behind the login. */
+/** Pages behind the login; their code is fetched when one is first opened. */
 const members = createRoute({
   getParentRoute: () => root,
   id: 'members',
-  component: AppShell,
+  pendingComponent: SettingUp,
   beforeLoad: ({ context }): void => {
     if (context.session.get() === null) throw redirect({ to: paths.login });
   },
-});
+}).lazy(() => arrives(import('./pages/shell')).then(({ Route }) => Route));
 
 function toHome() {
   return redirect({ to: paths.channel, params: { name: 'grow' } });
@@ -63,52 +60,27 @@ function toHome() {
 const channel = createRoute({
   getParentRoute: () => members,
   path: paths.channel,
-  component: ChannelRoute,
-});
-
-function ChannelRoute(): ReactNode {
-  const { name } = channel.useParams();
-  return <ChannelScreen name={name} />;
-}
+}).lazy(() => arrives(import('./pages/channel')).then(({ Route }) => Route));
 
 const task = createRoute({
   getParentRoute: () => members,
   path: paths.task,
-  component: TaskRoute,
-});
-
-function TaskRoute(): ReactNode {
-  const { id } = task.useParams();
-  return <TaskPage key={id} id={id} />;
-}
+}).lazy(() => arrives(import('./pages/task')).then(({ Route }) => Route));
 
 const code = createRoute({
   getParentRoute: () => members,
   path: paths.code,
-  component: CodePage,
-});
+}).lazy(() => arrives(import('./pages/code')).then(({ CodeRoute }) => CodeRoute));
 
 const repo = createRoute({
   getParentRoute: () => members,
   path: paths.repo,
-  component: RepoRoute,
-});
-
-function RepoRoute(): ReactNode {
-  const { repoId } = repo.useParams();
-  return <RepoPage key={repoId} repoId={repoId} />;
-}
+}).lazy(() => arrives(import('./pages/code')).then(({ RepoRoute }) => RepoRoute));
 
 const pullRequest = createRoute({
   getParentRoute: () => members,
   path: paths.pullRequest,
-  component: PullRequestRoute,
-});
-
-function PullRequestRoute(): ReactNode {
-  const { repoId, number } = pullRequest.useParams();
-  return <PullRequestPage repoId={repoId} number={Number(number)} />;
-}
+}).lazy(() => arrives(import('./pages/code')).then(({ PullRequestRoute }) => PullRequestRoute));
 
 const memory = createRoute({
   getParentRoute: () => members,
@@ -118,16 +90,7 @@ const memory = createRoute({
     ...(typeof path === 'string' && { path }),
     ...(typeof at === 'string' && { at }),
   }),
-  component: MemoryRoute,
-});
-
-function MemoryRoute(): ReactNode {
-  const place = memory.useSearch();
-  const navigate = memory.useNavigate();
-  return (
-    <MemoryPage {...place} onGo={(next) => void navigate({ search: next })} />
-  );
-}
+}).lazy(() => arrives(import('./pages/memory')).then(({ Route }) => Route));
 
 const start = createRoute({
   getParentRoute: () => root,
@@ -175,14 +138,12 @@ function GoodbyeRoute(): ReactNode {
 const quests = createRoute({
   getParentRoute: () => members,
   path: paths.quests,
-  component: QuestsPage,
-});
+}).lazy(() => arrives(import('./pages/quests')).then(({ Route }) => Route));
 
 const settings = createRoute({
   getParentRoute: () => members,
   path: paths.settings,
-  component: SettingsPage,
-});
+}).lazy(() => arrives(import('./pages/settings')).then(({ Route }) => Route));
 
 // Routes made inside this tree would lose their types: each has a name.
 const routes = root.addChildren([
@@ -197,8 +158,19 @@ export function makeRouter(session: SessionStore, history?: RouterHistory) {
   return createRouter({
     routeTree: routes,
     context: { session },
+    defaultPreload: 'intent',
+    // A page that comes soon takes the place of the last one at once; one that doesn't says so.
+    defaultPendingMs: 400,
+    defaultPendingMinMs: 300,
+    defaultPendingComponent: PagePending,
+    defaultErrorComponent: RouteFailed,
     ...(history === undefined ? {} : { history }),
   });
+}
+
+function RouteFailed({ error }: { error: unknown }): ReactNode {
+  const router = useRouter();
+  return <PageFailed error={error} retry={() => void router.invalidate()} />;
 }
 
 declare module '@tanstack/react-router' {

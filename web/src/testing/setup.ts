@@ -30,4 +30,5 @@ vi.stubGlobal('matchMedia', (query: string) => ({
 afterEach(() => {
   cleanup();
   localStorage.clear();
+  sessionStorage.clear();
 });

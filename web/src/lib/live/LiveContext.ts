@@ -6,14 +6,14 @@ import type { Sender } from './sender';
 import type { LiveState } from './state';
 import type { LiveStore } from './store';
 import type { ConnectionState } from './transport';
+import type { Unsent } from './unsent';
 
 export interface Live {
   grow: Actor;
   store: LiveStore;
   sender: Sender;
   connection: ConnectionState;
-  /** What was written but not sent, by channel; gone with the login. */
-  unsent: Map<string, string>;
+  unsent: Unsent;
 }
 
 export const LiveContext = createContext<Live | null>(null);

@@ -11,6 +11,7 @@ import { LiveContext } from './LiveContext';
 import { Sender } from './sender';
 import { LiveStore } from './store';
 import { EventStream, type ConnectionState } from './transport';
+import { Unsent } from './unsent';
 
 /** Queries that an event makes stale, by the first word of its type. */
 const STALE_AFTER: Record<string, readonly string[]> = {
@@ -25,7 +26,7 @@ interface Start {
   store: LiveStore;
   /** Where the stream begins: what came before it is loaded already. */
   after: number;
-  unsent: Map<string, string>;
+  unsent: Unsent;
 }
 
 /**
@@ -45,7 +46,7 @@ async function start(api: ApiClient): Promise<Start> {
   });
   store.dispatch({ type: 'channels.loaded', channels });
   store.dispatch({ type: 'tasks.loaded', tasks });
-  return { grow, store, after, unsent: new Map() };
+  return { grow, store, after, unsent: new Unsent() };
 }
 
 interface Props {
@@ -68,7 +69,7 @@ export function LiveProvider({ children, loading, failed }: Props) {
 
   useEffect(() => {
     if (data === undefined) return;
-    const { grow, store, after } = data;
+    const { grow, store, after, unsent } = data;
     const onEvent = (event: WireEvent): void => {
       store.dispatch({ type: 'event', event });
       for (const key of STALE_AFTER[event.type.split('.')[0] ?? ''] ?? []) {
@@ -91,7 +92,10 @@ export function LiveProvider({ children, loading, failed }: Props) {
         if (state.kind === 'reconnecting') store.dispatch({ type: 'stream.broken' });
       },
     });
-    return () => stream.close();
+    return () => {
+      stream.close();
+      unsent.clear(); // the login has ended: a reload does not come by here
+    };
   }, [api, client, data]);
 
   const live = useMemo(
