@@ -1,4 +1,4 @@
-import type { ButtonHTMLAttributes } from 'react';
+import type { ButtonHTMLAttributes, MouseEvent } from 'react';
 
 import { cx } from './cx';
 import { Spinner } from './Spinner';
@@ -18,7 +18,7 @@ const SIZES = {
 interface Props extends ButtonHTMLAttributes<HTMLButtonElement> {
   variant?: keyof typeof VARIANTS;
   size?: keyof typeof SIZES;
-  /** Shows that its work is under way; it can't be pressed again meanwhile. */
+  /** Shows that its work is under way. It keeps the focus, but can't be pressed again meanwhile. */
   busy?: boolean;
 }
 
@@ -29,6 +29,7 @@ export function Button({
   disabled = false,
   type = 'button',
   className,
+  onClick,
   children,
   ...rest
 }: Props) {
@@ -36,11 +37,13 @@ export function Button({
     <button
       {...rest}
       type={type}
-      disabled={disabled || busy}
+      disabled={disabled}
+      aria-disabled={busy || undefined}
       aria-busy={busy}
+      onClick={busy ? hold : onClick}
       className={cx(
         'inline-flex shrink-0 items-center justify-center font-medium transition-colors',
-        'disabled:cursor-not-allowed disabled:opacity-50',
+        'disabled:cursor-not-allowed disabled:opacity-50 aria-disabled:cursor-not-allowed aria-disabled:opacity-50',
         VARIANTS[variant],
         SIZES[size],
         className,
@@ -50,4 +53,9 @@ export function Button({
       {children}
     </button>
   );
+}
+
+/** Also keeps a form from being sent twice. */
+function hold(event: MouseEvent): void {
+  event.preventDefault();
 }

@@ -1,18 +1,17 @@
 import type { Channel } from '@/api/types';
-import { Button } from '@/components/ui/Button';
 import { ErrorState } from '@/components/ui/ErrorState';
 import { Skeleton } from '@/components/ui/Skeleton';
 import { useLive } from '@/lib/live/LiveContext';
 
 import { ChannelIntro } from './ChannelIntro';
 import { MessageList } from './MessageList';
-import type { useHistory } from './useHistory';
+import type { History } from './useHistory';
 import type { Opened } from './useOpened';
 
 interface Props {
   channel: Channel;
   opened: Opened;
-  history: ReturnType<typeof useHistory>;
+  history: History;
 }
 
 /** A channel's messages, or why they are not there yet. */
@@ -33,19 +32,7 @@ export function ChannelMessages({ channel, opened, history }: Props) {
     <MessageList
       channel={channel}
       opened={opened}
-      before={
-        history.hasEarlier && (
-          <div className="flex justify-center pb-4">
-            <Button
-              size="small"
-              busy={history.loadsEarlier}
-              onClick={history.loadEarlier}
-            >
-              Show earlier messages
-            </Button>
-          </div>
-        )
-      }
+      history={history}
       empty={<ChannelIntro channel={channel} onSuggest={(text) => void sender.send(channel, text)} />}
     />
   );

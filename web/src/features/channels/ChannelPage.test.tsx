@@ -5,7 +5,20 @@ import type { Channel } from '@/api/types';
 import { json, message } from '@/testing/fakeServer';
 import { platform, renderApp } from '@/testing/renderApp';
 
-const said = (seq: number) => message(seq, `m${seq}`, { author: 'coding' });
+/** Called whenever the list of messages is drawn: it makes its rows anew, or at least its lines. */
+const drawings = vi.hoisted(() => vi.fn());
+vi.mock(import('./Lines'), async (original) => {
+  const lines = await original();
+  return {
+    ...lines,
+    DayLine: (props: { at: string }) => {
+      drawings();
+      return <lines.DayLine {...props} />;
+    },
+  };
+});
+
+const said = (seq: number) => message(seq, `msg_${seq}`, { author: 'coding', text: `m${seq}` });
 const channel = (more: Partial<Channel>): Channel => ({
   id: 'chn_coding',
   name: 'coding',
@@ -71,6 +84,46 @@ describe('a channel', () => {
     await user.click(await screen.findByRole('button', { name: 'Show earlier messages' }));
     expect(await screen.findByText('m1')).toBeVisible();
     expect(scrolledTo).not.toHaveBeenCalled();
+  });
+
+  it('draws the newest of many messages, and earlier ones on demand', async () => {
+    const items = Array.from({ length: 130 }, (_, index) => said(index + 1));
+    const server = platform()
+      .on('GET /channels', () => json({ items: [channel({ unread: 0 })], next_cursor: null }))
+      .on('GET /channels/chn_coding/messages', () => json({ items, next_cursor: null }));
+    const { user } = renderApp('/app/channels/coding');
+    expect(await screen.findByText('m130')).toBeVisible();
+    expect(screen.getByText('m31')).toBeVisible();
+    expect(screen.queryByText('m30')).not.toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: 'Show earlier messages' }));
+    expect(screen.getByText('m1')).toBeVisible();
+    expect(screen.queryByRole('button', { name: 'Show earlier messages' })).not.toBeInTheDocument();
+    expect(server.asked('GET /channels/chn_coding/messages')).toHaveLength(1);
+  });
+
+  it('draws everything from the first unread message on', async () => {
+    const items = Array.from({ length: 130 }, (_, index) => said(index + 1));
+    platform()
+      .on('GET /channels', () => json({ items: [channel({ unread: 105 })], next_cursor: null }))
+      .on('GET /channels/chn_coding/messages', () => json({ items, next_cursor: null }));
+    renderApp('/app/channels/coding');
+    const line = await screen.findByRole('separator', { name: 'New messages' });
+    expect(line.compareDocumentPosition(screen.getByText('m25'))).toBe(
+      Node.DOCUMENT_POSITION_PRECEDING,
+    );
+    expect(screen.queryByText('m5')).not.toBeInTheDocument();
+  });
+
+  it('leaves the messages alone while somebody writes', async () => {
+    platform();
+    const { user } = renderApp('/app/channels/grow');
+    const field = await screen.findByRole('textbox', { name: 'Message #grow' });
+    await screen.findByRole('separator');
+    const before = drawings.mock.calls.length;
+    await user.type(field, 'Hello');
+    expect(field).toHaveValue('Hello');
+    expect(drawings).toHaveBeenCalledTimes(before);
+    expect(before).toBeGreaterThan(0);
   });
 
   it('tells the days', async () => {

@@ -14,28 +14,30 @@ import { nameOf } from './names';
 import { PendingArticle } from './PendingArticle';
 import { rowsOf, type Row } from './rows';
 import { Thinking } from './Thinking';
+import type { History } from './useHistory';
 import { useLanding } from './useLanding';
 import type { Opened } from './useOpened';
 import { useStickToBottom } from './useStickToBottom';
+import { useWindow } from './useWindow';
 
 interface Props {
   channel: Channel;
   opened: Opened;
-  /** Stands above the oldest message. */
-  before: ReactNode;
+  history: History;
   /** Stands in the place of messages when there are none. */
   empty: ReactNode;
 }
 
-export function MessageList({ channel, opened, before, empty }: Props) {
+export function MessageList({ channel, opened, history, empty }: Props) {
   const { sender } = useLive();
   const state = useLiveState((live) => live);
   const items = useMemo(() => timelineOf(state, channel.id), [state, channel.id]);
+  const { drawn, left, more } = useWindow(items, opened);
   const rows = useMemo(
-    () => rowsOf(items, channel.name, opened.unread),
-    [items, channel.name, opened.unread],
+    () => rowsOf(drawn, channel.name, opened.unread),
+    [drawn, channel.name, opened.unread],
   );
-  const { box, content, atEnd, toEnd, settle } = useStickToBottom();
+  const { box, content, atEnd, toEnd, settle } = useStickToBottom(rows[0]?.key);
   const newLine = useLanding(rows, opened, settle);
   const sent = items.findLast((item) => item.kind === 'pending')?.key;
   const shown = useRef(sent);
@@ -44,6 +46,11 @@ export function MessageList({ channel, opened, before, empty }: Props) {
     if (sent !== undefined && sent !== shown.current) toEnd(); // whoever writes wants to see it
     shown.current = sent;
   }, [sent, toEnd]);
+
+  const showEarlier = (): void => {
+    more();
+    if (left === 0) history.loadEarlier();
+  };
 
   const jump = (): void => {
     toEnd();
@@ -55,7 +62,13 @@ export function MessageList({ channel, opened, before, empty }: Props) {
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolls, so keys must reach it */}
       <div ref={box} tabIndex={0} className="h-full overflow-y-auto focus-visible:-outline-offset-2">
         <div ref={content} className="mx-auto flex min-h-full max-w-3xl flex-col justify-end py-5">
-          {before}
+          {(left > 0 || history.hasEarlier) && (
+            <div className="flex justify-center pb-4">
+              <Button size="small" busy={history.loadsEarlier} onClick={showEarlier}>
+                Show earlier messages
+              </Button>
+            </div>
+          )}
           {items.length === 0 && empty}
           <div role="log" aria-label="Messages">
             {rows.map((row) => (

@@ -9,11 +9,22 @@ import type { LiveState } from '@/lib/live/state';
 /** So many pages are read on their own to reach what waits for the reader; the rest by hand. */
 const MAX_PAGES = 10;
 
+/** How far a channel's stored messages are loaded, and the way to more. */
+export interface History {
+  /** What the reader comes for is loaded, and there is something to show. */
+  ready: boolean;
+  error: Error | null;
+  hasEarlier: boolean;
+  loadsEarlier: boolean;
+  loadEarlier: () => void;
+  retry: () => void;
+}
+
 /**
  * Loads a channel's stored messages into the live state, newest page first, and on from there
  * until `reaches` says that what the reader comes for is among them.
  */
-export function useHistory(channelId: string, reaches: (state: LiveState) => boolean) {
+export function useHistory(channelId: string, reaches: (state: LiveState) => boolean): History {
   const api = useApi();
   const { store } = useLive();
   const { data, error, hasNextPage, isFetchingNextPage, isFetchNextPageError, refetch, fetchNextPage } =
@@ -43,7 +54,6 @@ export function useHistory(channelId: string, reaches: (state: LiveState) => boo
   }, [fetchNextPage, goesOn, isFetchingNextPage]);
 
   return {
-    /** There is something to show. */
     ready: data !== undefined && isHeld && !goesOn,
     error,
     hasEarlier: hasNextPage,

@@ -4,19 +4,23 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react
 const NEAR = 80;
 
 /**
- * Keeps a scrolling box at its end while the reader is there, and leaves it alone otherwise.
+ * Keeps a scrolling box at its end while the reader is there, and otherwise what the reader sees
+ * where it is, also when more comes before `first`, the key of what stands at the top.
  *
  * Returns refs for the box and for its content, and whether the end is in view; `toEnd` goes
  * there, and `settle` says that the box was scrolled to where its reader begins.
  */
-export function useStickToBottom() {
+export function useStickToBottom(first?: string) {
   const box = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const sticks = useRef(true);
+  const fromEnd = useRef(0);
   const [atEnd, setAtEnd] = useState(true);
 
   const settle = useCallback((): void => {
-    sticks.current = box.current === null || isNearEnd(box.current);
+    if (box.current === null) return;
+    sticks.current = isNearEnd(box.current);
+    fromEnd.current = distanceToEnd(box.current);
     setAtEnd(sticks.current);
   }, []);
 
@@ -26,8 +30,9 @@ export function useStickToBottom() {
   }, [settle]);
 
   useLayoutEffect(() => {
-    if (box.current !== null) box.current.scrollTop = box.current.scrollHeight;
-  }, []);
+    const outer = box.current;
+    if (outer !== null) outer.scrollTop = outer.scrollHeight - (sticks.current ? 0 : fromEnd.current);
+  }, [first]);
 
   useEffect(() => {
     const [outer, inner] = [box.current, content.current];
@@ -38,10 +43,12 @@ export function useStickToBottom() {
       // Only a reader moves up. Anything else is a box or content that has just changed its size.
       if (near || outer.scrollTop < top) sticks.current = near;
       top = outer.scrollTop;
+      fromEnd.current = distanceToEnd(outer);
       setAtEnd(sticks.current);
     };
     const observer = new ResizeObserver(() => {
       if (sticks.current) outer.scrollTop = outer.scrollHeight;
+      fromEnd.current = distanceToEnd(outer);
     });
     observer.observe(inner);
     observer.observe(outer);
@@ -55,6 +62,11 @@ export function useStickToBottom() {
   return { box, content, atEnd, toEnd, settle };
 }
 
-function isNearEnd({ scrollHeight, scrollTop, clientHeight }: HTMLElement): boolean {
-  return scrollHeight - scrollTop - clientHeight < NEAR;
+/** From the upper edge of what is seen to the end of the content. */
+function distanceToEnd({ scrollHeight, scrollTop }: HTMLElement): number {
+  return scrollHeight - scrollTop;
+}
+
+function isNearEnd(box: HTMLElement): boolean {
+  return distanceToEnd(box) - box.clientHeight < NEAR;
 }
