@@ -47,7 +47,7 @@ describe('quests', () => {
     const run = await screen.findByRole('region', {
       name: 'Run of Weekly review',
     });
-    expect(within(run).getByText('waiting for your answer')).toBeVisible();
+    expect(within(run).getByText('waits for you')).toBeVisible();
     server.on('GET /quests/runs', page([{ ...RUN, status: 'completed' }]));
     await waitFor(() => expect(server.streams).toHaveLength(1));
     server.streams[0]?.send(event(2, 'quest.completed'));

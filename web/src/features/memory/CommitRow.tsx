@@ -16,21 +16,19 @@ interface Props {
 /** One change: unfolded it shows what it did, and the files it did it to. */
 export function CommitRow({ commit, repoId, onOpen, onRevert }: Props) {
   return (
-    <article aria-label={commit.subject} className="flex items-start gap-3 py-1">
-      <div className="min-w-0 flex-1">
-        <Disclosure summary={<Summary commit={commit} />}>
-          <div className="space-y-3">
-            <Files paths={commit.paths} onOpen={onOpen} />
-            {repoId !== null && <CommitChanges repoId={repoId} sha={commit.sha} />}
-          </div>
-        </Disclosure>
-      </div>
-      {/* The first commit has nothing before it to go back to. */}
+    <article aria-label={commit.subject} className="relative py-1">
+      <Disclosure summary={<Summary commit={commit} />}>
+        <div className="space-y-3">
+          <Files paths={commit.paths} onOpen={onOpen} />
+          {repoId !== null && <CommitChanges repoId={repoId} sha={commit.sha} />}
+        </div>
+      </Disclosure>
+      {/* Over the line, so that a diff has the whole width. The first commit has nothing before it. */}
       {commit.parents.length > 0 && (
         <Button
           size="small"
           variant="ghost"
-          className="mt-2"
+          className="absolute! top-2.5 right-0"
           aria-label={`Undo ${commit.subject}`}
           onClick={onRevert}
         >
@@ -44,7 +42,7 @@ export function CommitRow({ commit, repoId, onOpen, onRevert }: Props) {
 function Summary({ commit }: { commit: Commit }) {
   return (
     <>
-      <span className="block text-sm font-medium">{commit.subject}</span>
+      <span className="block pr-20 text-sm font-medium">{commit.subject}</span>
       <span className="mt-0.5 flex flex-wrap gap-x-2.5 text-xs text-ink-faint">
         <span className="font-mono" title={commit.sha}>
           {commit.sha.slice(0, 7)}

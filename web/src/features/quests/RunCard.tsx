@@ -13,7 +13,7 @@ const TONES: Record<string, BadgeTone> = {
   failed: 'danger',
 };
 
-const WORDS: Record<string, string> = { waiting: 'waiting for your answer' };
+const WORDS: Record<string, string> = { waiting: 'waits for you' };
 
 /** One run of a quest, step by step. */
 export function RunCard({ run, title }: { run: QuestRun; title: string }) {

@@ -11,7 +11,7 @@ const TONES: Record<TaskStatus, BadgeTone> = {
   cancelled: 'neutral',
 };
 
-const WORDS: Partial<Record<TaskStatus, string>> = { waiting: 'waiting for you' };
+const WORDS: Partial<Record<TaskStatus, string>> = { waiting: 'waits for you' };
 
 export function TaskStatusBadge({ status }: { status: TaskStatus }) {
   return <Badge tone={TONES[status]}>{WORDS[status] ?? status}</Badge>;
