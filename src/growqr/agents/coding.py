@@ -121,7 +121,7 @@ class CodingAgent(SubAgent):
     @action
     async def workspace_stop(self) -> dict[str, Any]:
         """Stop the server; refused while a task is at work in it."""
-        if self.at_work:
+        if self.task_runs.begun:
             raise ActionError("conflict", "A task is at work. Pause or cancel it first.")
         await (await self._workspace()).stop("stopped by you")
         return await self.workspace()

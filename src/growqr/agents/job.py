@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from growqr.agents import journal, messages, tasks
+from growqr.agents import journal, messages, task_rows, tasks
 from growqr.agents.questions import Asking
 from growqr.events import ChannelMessage, Task
 from growqr.ids import derived_id
@@ -101,9 +101,7 @@ class TaskJob:
             stream, path = "system", None
             text = f"Log cut: a task keeps at most {most} bytes."
         async with self.agent.event_log.change() as change:
-            change.execute(
-                "UPDATE tasks SET log_bytes = ? WHERE id = ?", self.log_bytes, self.task_id
-            )
+            task_rows.keep_log_bytes(change, self.task_id, self.log_bytes)
             data = {"stream": stream, "text": text} | ({"path": path} if path else {})
             change.emit("task.log", data, task_id=self.task_id)
 

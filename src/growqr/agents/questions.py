@@ -204,7 +204,7 @@ class Questions:
 
         def told() -> None:
             self._keys.pop(task_id, None)
-            agent.take_answer(task_id, message)
+            agent.task_runs.take_answer(task_id, message)
 
         change.then(told)
 

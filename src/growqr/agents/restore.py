@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from growqr.agents import channels, messages, projection, snapshot, tasks
+from growqr.agents import channels, messages, projection, snapshot, task_rows, tasks
 from growqr.agents.eventlog import Change
 from growqr.agents.snapshot import SavedMessage, Snapshot, SnapshotInvalid
 from growqr.agents.task_files import task_in_file
@@ -80,13 +80,7 @@ async def restore_sub_agent(agent: "SubAgent") -> list[Task]:
         for position, task in enumerate(own, start=1):
             if task.status in ("running", "waiting"):
                 task = task.model_copy(update={"status": "queued", "reason": None})
-            change.execute(
-                "INSERT INTO tasks (id, position, status, json) VALUES (?, ?, ?, ?)",
-                task.id,
-                position - len(own),  # before every task of the new log
-                task.status,
-                task.model_dump_json(),
-            )
+            task_rows.add(change, task, position - len(own))  # before every task of the new log
         for task in everything:
             if task.requested_by == spec.actor_id and tasks.finished(task):
                 change.execute(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from growqr.agents import front_matter, journal, quest_runs, tasks
+from growqr.agents import front_matter, journal, quest_runs, task_rows, tasks
 from growqr.agents.eventlog import Change as LogChange
 from growqr.agents.quest_runs import Run
 from growqr.agents.quests import Quest, load_quests
@@ -122,12 +122,7 @@ async def _files(forge: Forge, repo: RepoRef) -> list[str]:
 
 def _end(change: LogChange, task: Task) -> None:
     ended = tasks.moved(task, status="cancelled", reason=CHANGED)
-    change.execute(
-        "UPDATE tasks SET status = ?, json = ? WHERE id = ?",
-        ended.status,
-        ended.model_dump_json(),
-        ended.id,
-    )
+    task_rows.keep(change, ended)
     tasks.emit(change, "task.cancelled", ended)
 
 

@@ -1,45 +1,30 @@
 """Agents that do tasks: a queue, a journal for each task, and reports to the Grow Agent."""
 
-import asyncio
 from abc import abstractmethod
 from typing import Any
 
-import structlog
 from pyrivet import ActionError, DatabaseError, action
 
-from growqr.agents import awaited, journal, messages, tasks
+from growqr.agents import awaited, journal, messages, task_rows, tasks
 from growqr.agents.awaited import Awaited
 from growqr.agents.base import AgentActor
 from growqr.agents.eventlog import Change
 from growqr.agents.forward import Forwarder
-from growqr.agents.job import Slot, TaskFailed, TaskJob
+from growqr.agents.job import TaskJob
 from growqr.agents.outbox import Letter
 from growqr.agents.questions import Questions
 from growqr.agents.restore import restore_sub_agent
 from growqr.agents.services import AgentServices
 from growqr.agents.snapshot import Snapshot
+from growqr.agents.task_runs import TaskRuns
 from growqr.billing.entitlement import PlanLimitReached, require_agent
-from growqr.errors import GrowError
 from growqr.events import ChannelMessage, Event, Task, TaskResult
 from growqr.ids import derived_id
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS tasks (
-    id TEXT PRIMARY KEY,
-    position INTEGER NOT NULL,
-    status TEXT NOT NULL,
-    log_bytes INTEGER NOT NULL DEFAULT 0,
-    json TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS tasks_by_status ON tasks (status, position);
-"""
 
 MAX_UNFINISHED = 100
 """Tasks that may wait at one agent."""
 
 STOPPED = "The agent is stopped."
-
-log = structlog.get_logger(__name__)
 
 
 class SubAgent(AgentActor):
@@ -49,7 +34,7 @@ class SubAgent(AgentActor):
     its journal. A task that waits (for the user, for another agent) gives up its place.
     """
 
-    schema = AgentActor.schema + SCHEMA + awaited.SCHEMA + journal.SCHEMA
+    schema = AgentActor.schema + task_rows.SCHEMA + awaited.SCHEMA + journal.SCHEMA
     max_running = 1
     waits_in_place = False
     """Whether a task that waits for the user keeps its place, so that no other one begins."""
@@ -60,10 +45,7 @@ class SubAgent(AgentActor):
         """Unfinished tasks by id, oldest first."""
         self.questions = Questions(self)
         self.awaited = Awaited(self)
-        self._jobs: dict[str, TaskJob] = {}
-        self._runs: dict[str, asyncio.Task[Any]] = {}
-        self._interrupted: set[str] = set()
-        self._places = asyncio.Semaphore(self.max_running)
+        self.task_runs = TaskRuns(self, self.max_running)
         self._forwarder: Forwarder | None = None
 
     @abstractmethod
@@ -78,12 +60,7 @@ class SubAgent(AgentActor):
 
     async def load(self) -> None:
         await super().load()
-        rows = await self.db.query(
-            "SELECT json FROM tasks WHERE status IN ('queued', 'running', 'waiting', 'paused')"
-            " ORDER BY position"
-        )
-        loaded = [Task.model_validate_json(row["json"]) for row in rows]
-        self.tasks = {task.id: task for task in loaded}
+        self.tasks = {task.id: task for task in await task_rows.unfinished(self)}
         await self.questions.load()
         if self.running:
             self.status = "working" if self.busy() else "idle"
@@ -92,7 +69,7 @@ class SubAgent(AgentActor):
         await restore_sub_agent(self)
         self._forwarder = Forwarder(self, self.services, self.spec, self.event_log)
         await self._forwarder.start()
-        self._start_runs()
+        self.task_runs.start()
 
     async def restore_more(self, change: Change, saved: Snapshot, own: list[Task]) -> None:
         """Hook: add what else of this agent the repository holds; `own` are its tasks."""
@@ -108,18 +85,13 @@ class SubAgent(AgentActor):
         )
         return working or super().busy(without)
 
-    @property
-    def at_work(self) -> bool:
-        """Whether a task has begun and not ended, also one that waits."""
-        return bool(self._jobs)
-
     async def running_changed(self) -> None:
         for task in list(self.tasks.values()):
             if not self.running and task.status != "paused":
                 await self._pause(task, STOPPED)
             elif self.running and task.status == "paused" and task.reason == STOPPED:
                 await self.resume(task.id)
-        self._start_runs()
+        self.task_runs.start()
 
     # Messages
 
@@ -215,7 +187,7 @@ class SubAgent(AgentActor):
                 task = self.update(change, task_id, status="queued", reason=None)
                 tasks.emit(change, "task.resumed", task)
                 self.note_status(change, "working")
-            self._start_runs()
+            self.task_runs.start()
         return task.model_dump(mode="json")
 
     @action
@@ -226,7 +198,7 @@ class SubAgent(AgentActor):
             return known.model_dump(mode="json")
         await self._unfinished(task_id)
         return (
-            await self._finish(task_id, status="cancelled", reason="Cancelled by you.")
+            await self.finish(task_id, status="cancelled", reason="Cancelled by you.")
         ).model_dump(mode="json")
 
     @action
@@ -257,17 +229,11 @@ class SubAgent(AgentActor):
     def add_task(self, change: Change, task: Task) -> None:
         """Add a new task to the queue as part of `change`; it starts once that is committed."""
         task = task.model_copy(update={"prompt": messages.cut(task.prompt, tasks.MAX_PROMPT_BYTES)})
-        change.execute(
-            "INSERT INTO tasks (id, position, status, json) VALUES (?, ?, ?, ?)",
-            task.id,
-            change.next_seq,
-            task.status,
-            task.model_dump_json(),
-        )
+        task_rows.add(change, task, change.next_seq)
         tasks.emit(change, "task.created", task)
         self.note_status(change, "working")
         change.then(lambda: self.tasks.__setitem__(task.id, task))
-        change.then(self._start_runs)
+        change.then(self.task_runs.start)
 
     def update(self, change: Change, task_id: str, **fields: Any) -> Task:
         """Add new fields of an unfinished task to `change` and return the task with them.
@@ -279,12 +245,7 @@ class SubAgent(AgentActor):
         if fields.get("status", "waiting") != "waiting":
             fields["question"] = None
         task = tasks.moved(self.tasks[task_id], **fields)
-        change.execute(
-            "UPDATE tasks SET status = ?, json = ? WHERE id = ?",
-            task.status,
-            task.model_dump_json(),
-            task.id,
-        )
+        task_rows.keep(change, task)
         if tasks.finished(task):
             change.then(lambda: self.tasks.pop(task_id, None))
         else:
@@ -294,67 +255,10 @@ class SubAgent(AgentActor):
     async def refused(self, letter: Letter, error: ActionError) -> None:
         await self.awaited.refused(letter, error)
 
-    # Running
+    # Tasks: how they end
 
-    def _start_runs(self) -> None:
-        if not self.running:
-            return
-        for task in self.tasks.values():
-            if task.status != "paused" and task.id not in self._runs:
-                self._runs[task.id] = self.spawn(self._work(task.id), name=f"task {task.id}")
-
-    async def _work(self, task_id: str) -> None:
-        slot = Slot(self._places)
-        try:
-            await slot.take()
-            job = TaskJob(
-                self,
-                task_id,
-                await journal.entries(self, task_id),
-                await self._logged(task_id),
-                slot,
-            )
-            self._jobs[task_id] = job
-            if job.task.status == "queued":
-                async with self.event_log.change() as change:
-                    task = self.update(change, task_id, status="running")
-                    tasks.emit(change, "task.started", task)
-                    self.note_status(change, "working")
-            await self._attempt(job)
-        finally:
-            slot.free()
-            self._jobs.pop(task_id, None)
-            self._runs.pop(task_id, None)
-            if task_id in self._interrupted:  # maybe resumed while it wound down
-                self._interrupted.discard(task_id)
-                self._start_runs()
-
-    async def _attempt(self, job: TaskJob) -> None:
-        try:
-            result = await self.run_task(job)
-        except TaskFailed as failure:
-            await self._finish(job.task_id, status="failed", reason=str(failure))
-        except GrowError as error:
-            await self._finish(job.task_id, status="failed", reason=error.detail)
-        except ActionError as error:
-            await self._finish(job.task_id, status="failed", reason=error.message)
-        except Exception:
-            log.exception("task.crashed", task_id=job.task_id, actor_id=self.spec.actor_id)
-            await self._finish(
-                job.task_id, status="failed", reason="Something went wrong on our side."
-            )
-        else:
-            await self._finish(job.task_id, status="completed", result=result, progress=1.0)
-
-    async def _pause(self, task: Task, reason: str) -> None:
-        async with self.event_log.change() as change:
-            paused = self.update(change, task.id, status="paused", reason=reason)
-            tasks.emit(change, "task.paused", paused)
-            if not self.busy(without=task.id):
-                self.note_status(change, "idle")
-            change.then(lambda: self._interrupt(task.id))
-
-    async def _finish(self, task_id: str, **fields: Any) -> Task:
+    async def finish(self, task_id: str, **fields: Any) -> Task:
+        """Record a task's end and say it in the channel; returns the task as it is then."""
         task = self.tasks[task_id]
         own = task.requested_by == self.spec.actor_id and task.message_id is not None
         owed = task.message_id if own else None
@@ -377,8 +281,16 @@ class SubAgent(AgentActor):
                 self.note_status(change, "idle")
             change.then(lambda: self.questions.forget(task_id))
             if task.status == "cancelled":
-                change.then(lambda: self._interrupt(task_id))
+                change.then(lambda: self.task_runs.interrupt(task_id))
         return task
+
+    async def _pause(self, task: Task, reason: str) -> None:
+        async with self.event_log.change() as change:
+            paused = self.update(change, task.id, status="paused", reason=reason)
+            tasks.emit(change, "task.paused", paused)
+            if not self.busy(without=task.id):
+                self.note_status(change, "idle")
+            change.then(lambda: self.task_runs.interrupt(task.id))
 
     def closing_words(self, task: Task) -> str:
         """Return what the channel is told when a task ends."""
@@ -386,27 +298,8 @@ class SubAgent(AgentActor):
             return task.result.summary
         return f"“{task.title}” {task.status}. {task.reason or ''}".strip()
 
-    def _interrupt(self, task_id: str) -> None:
-        # Called with the log's lock held: the run can't write between the change and this.
-        if run := self._runs.get(task_id):
-            self._interrupted.add(task_id)
-            run.cancel()
-
-    def take_answer(self, task_id: str, message: ChannelMessage | None) -> None:
-        """Hand an answer that is written to the run that waits for it; None: there was none."""
-        job = self._jobs.get(task_id)
-        if job is not None and job.answer is not None and not job.answer.done():
-            job.answer.set_result(message)
-
-    async def _logged(self, task_id: str) -> int:
-        rows = await self.db.query("SELECT log_bytes FROM tasks WHERE id = ?", task_id)
-        return int(rows[0]["log_bytes"]) if rows else 0
-
     async def _find(self, task_id: str) -> Task | None:
-        if task := self.tasks.get(task_id):
-            return task
-        rows = await self.db.query("SELECT json FROM tasks WHERE id = ?", task_id)
-        return Task.model_validate_json(rows[0]["json"]) if rows else None
+        return self.tasks.get(task_id) or await task_rows.find(self, task_id)
 
     async def _known(self, task_id: str) -> Task:
         task = await self._find(task_id)
