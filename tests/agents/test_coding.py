@@ -106,12 +106,16 @@ async def test_a_task_becomes_one_commit_with_a_receipt(tmp_path: Path, engine: 
             Change("agents/coding/greet.py", b"print('edited')\n"),
             Change("agents/coding/data.txt", b"from Ada\n"),
         )
-        receipt = await home.ask("coding", "Look again.\n\nrun: python3 greet.py; cat data.txt")
+        look = "python3 greet.py; cat data.txt; mkdir .GIT; echo left out > .GIT/x"
+        receipt = await home.ask("coding", f"Look again.\n\nrun: {look}")
         assert "edited\nfrom Ada" in receipt
         assert "No file changed" in receipt
+        assert "- `.GIT/x`: a repository can't hold a file of this name" in receipt
         await by_hand(home, Change("agents/coding/data.txt", None))
-        receipt = await home.ask("coding", "Fail.\n\nrun: cat data.txt; rm greet.py; exit 3")
+        fail = "cat .GIT/x data.txt; rm greet.py; exit 3"
+        receipt = await home.ask("coding", f"Fail.\n\nrun: {fail}")
         assert "exit code 3" in receipt
+        assert "left out" in receipt  # what could not be committed stays in the workspace
         assert "No such file" in receipt
         tree = await home.forge.tree(home.repo, recursive=True)
         assert not [entry.path for entry in tree if entry.path.startswith("agents/")]

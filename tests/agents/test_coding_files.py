@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from growqr.agents.coding_files import blob_id, ids_in_tree, ids_of, incoming, outgoing
 from growqr.git.forge import TreeEntry
 from growqr.opencode.types import WorkspaceFile
@@ -38,19 +40,51 @@ def test_only_what_a_person_changed_comes_in() -> None:
 def test_only_what_the_work_changed_goes_out() -> None:
     files = [file("same"), file("new", "1", executable=True), file("changed", "2")]
     known = {"same": blob_id(b"x"), "changed": "old", "gone": "old", "link/inside": "old"}
-    changes, refused = outgoing(files, known=known, unread={"link"})
-    assert [(c.path, c.content, c.executable) for c in changes] == [
+    out = outgoing(files, known=known, unread={"link"})
+    assert [(c.path, c.content, c.executable) for c in out.changes] == [
         ("agents/coding/changed", b"2", False),
         ("agents/coding/new", b"1", True),
         ("agents/coding/gone", None, False),
     ]
-    assert not refused
+    assert not out.refused
+    assert out.known == {
+        "same": blob_id(b"x"),
+        "changed": blob_id(b"2"),
+        "new": blob_id(b"1"),
+        "link/inside": "old",  # else the next task would take it for news and overwrite the link
+    }
 
 
-def test_names_that_a_repository_refuses_are_told() -> None:
-    changes, refused = outgoing([file("a/.GIT/config"), file("b")], known={}, unread=())
-    assert [change.path for change in changes] == ["agents/coding/b"]
-    assert list(refused) == ["a/.GIT/config"]
+def test_names_that_a_repository_refuses_are_told_and_stay_in_the_workspace() -> None:
+    files = [file("a/.GIT/config"), file("b")]
+    out = outgoing(files, known={}, unread=())
+    assert [change.path for change in out.changes] == ["agents/coding/b"]
+    assert list(out.refused) == ["a/.GIT/config"]
+    assert incoming(known=out.known, there=out.known, here=ids_of(files)).delete == ()
+
+
+BARE = ("HEAD", "config", "objects/ab/c", "refs/heads/main", "hooks/post-checkout")
+
+
+@pytest.mark.parametrize("folder", ["", "deep/inner/"])
+def test_no_part_of_a_repository_gets_into_a_commit(folder: str) -> None:
+    files = [file(folder + name) for name in (*BARE, "mine.py")]
+    out = outgoing(files, known={}, unread=())
+    assert [change.path for change in out.changes] == [f"agents/coding/{folder}mine.py"]
+    names = ("HEAD", "config", "hooks", "objects", "refs")
+    assert list(out.refused) == [folder + name for name in names]
+
+
+def test_a_repository_does_not_get_in_bit_by_bit() -> None:
+    most = [file(f"inner/{name}") for name in BARE if name != "HEAD"]
+    known = dict(outgoing(most, known={}, unread=()).known)
+    assert "inner/config" in known
+    changed = [*most[1:], file("inner/config", "[core]"), file("inner/HEAD")]
+    out = outgoing(changed, known=known, unread=())
+    assert (list(out.changes), set(out.refused)) == ([], {"inner/HEAD", "inner/config"})
+    hidden = [file("inner/HEAD"), file("inner/refs/heads/main")]
+    out = outgoing(hidden, known=known, unread={"inner/objects", "inner/config", "inner/hooks"})
+    assert (list(out.changes), set(out.refused)) == ([], {"inner/HEAD"})
 
 
 def test_what_tools_leave_behind_is_no_work_and_is_never_deleted() -> None:

@@ -24,15 +24,17 @@ git config filter.trap.smudge "touch {ran}"
 for hook in pre-commit post-commit post-checkout post-update reference-transaction; do
   printf '#!/bin/sh\\ntouch {ran}\\n' > .git/hooks/$hook; chmod +x .git/hooks/$hook
 done
-cp -r .git inner; mkdir sub; cp -r .git sub/.git
+cp -r .git inner; git config -f inner/config core.worktree .
+touch inner/objects/kept inner/refs/kept
+mkdir sub; cp -r .git sub/.git
 printf '*.txt filter=trap diff=trap\\n' > .gitattributes
 printf '[submodule "sub"]\\n\\tpath = sub\\n\\turl = ext::touch {ran}\\n' > .gitmodules
 cp -r .git .GIT; cp -r .git 'git~1'; mkdir nested; ln -s ../.git nested/.git
 ln -s /etc/passwd passwd; ln -s .git/hooks hooks; ln .git/config hard
 echo good > good.txt
 """
-ALONE = {".gitattributes", "good.txt"}
-"""What of it can be committed, beside the harmless files of a bare repository."""
+ALONE = {".gitattributes", "good.txt", "inner/description"}
+"""What of it can be committed."""
 
 
 @BOTH
@@ -51,14 +53,14 @@ async def test_git_traps_do_nothing_outside(running: Running, tmp_path: Path) ->
     forge = EmbeddedForge(tmp_path / "git", settings)
     try:
         await forge.create(REPO)
-        changes, refused = outgoing(snapshot.files, known={}, unread=snapshot.skipped)
+        out = outgoing(snapshot.files, known={}, unread=snapshot.skipped)
         await CommitService(forge, settings).commit(
             REPO,
             actor=Author("act_1", "coding", frozenset({f"git.commit:{FOLDER}/**"})),
             kind="task",
             scope="coding",
             what="Lay traps",
-            changes=changes,
+            changes=out.changes,
             operation="task:1",
         )
         tree = await forge.tree(REPO, recursive=True)
@@ -67,14 +69,15 @@ async def test_git_traps_do_nothing_outside(running: Running, tmp_path: Path) ->
         forge.close()
     ours = [entry for entry in tree if entry.path.startswith(f"{FOLDER}/")]
     files = {entry.path.removeprefix(f"{FOLDER}/") for entry in ours}
-    assert {name for name in files if not name.startswith("inner/")} == ALONE
+    assert files == ALONE
     assert {entry.type for entry in tree} == {"file"}  # no link, no submodule
-    assert ".gitmodules" in refused
-    assert any(name.startswith(".GIT/") for name in refused)
-    assert any(name.startswith("git~1/") for name in refused)
+    assert {".gitmodules", "inner/HEAD", "inner/config", "inner/hooks"} <= out.refused.keys()
+    assert any(name.startswith(".GIT/") for name in out.refused)
+    assert any(name.startswith("git~1/") for name in out.refused)
 
     clone = tmp_path / "clone"
     await git("clone", "-q", "--recurse-submodules", str(bare), str(clone))
     await git("status", cwd=clone)
+    await git("status", cwd=clone / FOLDER / "inner")
     await git("submodule", "update", "--init", cwd=clone)
     assert not ran.exists()

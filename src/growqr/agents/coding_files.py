@@ -17,6 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from growqr.git.forge import Change, TreeEntry
+from growqr.git.nested import parts_of_repositories
 from growqr.git.paths import is_valid_path
 from growqr.opencode.files import SKIPPED_FOLDERS
 from growqr.opencode.types import WorkspaceFile
@@ -77,27 +78,48 @@ def incoming(
     )
 
 
+@dataclass(frozen=True)
+class Outgoing:
+    """What the work leaves for the repository."""
+
+    changes: Sequence[Change]
+    refused: Mapping[str, str]
+    """What can't be committed, with the reason."""
+    known: Mapping[str, str]
+    """The state on which workspace and repository agree once the changes are committed."""
+
+
 def outgoing(
     files: Sequence[WorkspaceFile], *, known: Mapping[str, str], unread: Collection[str]
-) -> tuple[list[Change], dict[str, str]]:
-    """Return the changes to commit, and the paths that can't be, with the reason.
+) -> Outgoing:
+    """Return what to commit, and what can't be.
 
     A file of `known` that is gone is deleted, unless it is `unread`: there, but left out by the
-    reader of the workspace (a link, too large).
+    reader of the workspace (a link, too large). What is left out stays as it is on both sides.
     """
+    product = {file.path: file for file in files if is_product(file.path)}
+    gone = {name for name in known if name not in product and not _within(name, unread)}
+    agreed = {name: oid for name, oid in known.items() if name not in gone}
+    gits_own = parts_of_repositories(product.keys() | agreed.keys())
     changes: list[Change] = []
     refused: dict[str, str] = {}
-    product = [file for file in files if is_product(file.path)]
-    for file in sorted(product, key=lambda file: file.path):
-        path = f"{FOLDER}/{file.path}"
-        if known.get(file.path) == blob_id(file.content):
+    for name, file in sorted(product.items()):
+        path, oid = f"{FOLDER}/{name}", blob_id(file.content)
+        if known.get(name) == oid:
             continue
-        if is_valid_path(path):
-            changes.append(Change(path, file.content, executable=file.executable))
+        if part := _within(name, gits_own):
+            refused[part] = "part of a Git repository: git would obey its settings in a clone"
+        elif not is_valid_path(path):
+            refused[name] = "a repository can't hold a file of this name"
         else:
-            refused[file.path] = "a repository can't hold a file of this name"
-    gone = known.keys() - {file.path for file in product}
-    for name in sorted(gone):
-        if not any(name == path or name.startswith(f"{path}/") for path in unread):
-            changes.append(Change(f"{FOLDER}/{name}", None))
-    return changes, refused
+            changes.append(Change(path, file.content, executable=file.executable))
+            agreed[name] = oid
+    changes += [Change(f"{FOLDER}/{name}", None) for name in sorted(gone)]
+    return Outgoing(changes, refused, agreed)
+
+
+def _within(path: str, tops: Collection[str]) -> str | None:
+    """Return which of `tops` is the path itself or a folder around it; None: none is."""
+    names = path.split("/")
+    above = ("/".join(names[:count]) for count in range(1, len(names) + 1))
+    return next((top for top in above if top in tops), None)

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from growqr.agents import coding_files, journal
+from growqr.agents.coding_files import Outgoing
 from growqr.agents.coding_questions import AnswerLate, ModelQuestions
 from growqr.agents.conflicts import settle
 from growqr.agents.job import TaskFailed, TaskJob
@@ -186,13 +187,12 @@ class CodingTurn:
     async def _deliver(self, claim: str) -> TaskResult:
         """Commit what the work left, record it, and return the result with the receipt."""
         snapshot = await self._workspace.snapshot()
-        known = await self._agent.known_files()
-        changes, refused = coding_files.outgoing(
-            snapshot.files, known=known, unread=snapshot.skipped
+        outgoing = coding_files.outgoing(
+            snapshot.files, known=await self._agent.known_files(), unread=snapshot.skipped
         )
         branch = f"task/{self._job.task_id}"
-        commit = await self._commit(changes, branch) if changes else None
-        return await self._record(snapshot, commit, branch, claim, refused)
+        commit = await self._commit(outgoing.changes, branch) if outgoing.changes else None
+        return await self._record(snapshot, outgoing, commit, branch, claim)
 
     async def _commit(self, changes: Sequence[Change], branch: str) -> CommitInfo | None:
         """Commit the changes, or what the user decides where they changed the same lines; None:
@@ -228,16 +228,16 @@ class CodingTurn:
     async def _record(
         self,
         snapshot: Snapshot,
+        outgoing: Outgoing,
         commit: CommitInfo | None,
         branch: str,
         claim: str,
-        refused: dict[str, str],
     ) -> TaskResult:
         receipt = Receipt(
             failed_commands=failed_commands(self._commands),
             commands=self._commands,
             files=list(commit.paths) if commit else [],
-            left_out=snapshot.skipped | refused,
+            left_out={**snapshot.skipped, **outgoing.refused},
             commit=commit.sha if commit else None,
             branch=branch if commit else None,
             tokens=int(self._job.saved("tokens") or 0),
@@ -258,7 +258,7 @@ class CodingTurn:
                     {"sha": commit.sha, "paths": list(commit.paths), "branch": "main"},
                     task_id=task_id,
                 )
-            self._agent.keep_known(change, coding_files.ids_of(snapshot.files))
+            self._agent.keep_known(change, outgoing.known)
             journal.put(change, task_id, "result", result.model_dump(mode="json"))
         return result
 

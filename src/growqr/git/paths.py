@@ -61,10 +61,15 @@ def _check_name(path: str, name: str) -> None:
         raise PathInvalid(path, "must be relative, without empty, `.` or `..` parts")
     if len(name.encode()) > MAX_COMPONENT_BYTES:
         raise PathInvalid(path, f"has a name longer than {MAX_COMPONENT_BYTES} bytes")
+    if spellings(name) & _RESERVED:
+        raise PathInvalid(path, "uses a name that Git keeps for itself")
+
+
+def spellings(name: str) -> frozenset[str]:
+    """Return what file systems that are lax about names take `name` for: HFS+ and NTFS."""
     on_hfs = unicodedata.normalize("NFC", _HFS_IGNORED.sub("", name)).casefold()
     on_ntfs = name.split(":", 1)[0].rstrip(" .").casefold()
-    if on_hfs in _RESERVED or on_ntfs in _RESERVED:
-        raise PathInvalid(path, "uses a name that Git keeps for itself")
+    return frozenset((on_hfs, on_ntfs))
 
 
 def is_valid_path(path: str) -> bool:
