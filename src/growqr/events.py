@@ -76,7 +76,7 @@ class Receipt(BaseModel):
     """What the platform itself says about a task, and, apart from it, what the model says."""
 
     failed_commands: list[CommandRun] = []
-    """Those of `commands` that did not succeed, and did not succeed later either."""
+    """Those of `commands` that ended without exit code 0, and did so when they last ran."""
     commands: list[CommandRun] = []
     files: list[str] = []
     """Paths of the repository that the commit changed."""

@@ -40,7 +40,7 @@ def test_what_failed_and_was_not_repeated_with_success_is_told_first() -> None:
     failed = failed_commands([*runs, run("rm", None, denied=True)])
     assert [(it.command, it.output) for it in failed] == [("pytest", ""), ("sleep", ""), ("rm", "")]
     assert text_of(Receipt(failed_commands=failed, claim="It works.")).startswith(
-        "**Careful:** these commands did not succeed: "
+        "**Careful:** these commands ended without exit code 0: "
         "`rm` (denied), `sleep` (did not finish), `pytest` (exit code 1).\n\n"
     )
     many = failed_commands([run(name, 1) for name in "abcde"])

@@ -16,7 +16,11 @@ MAX_CLAIM_CHARS = 4_000
 
 
 def failed_commands(commands: Sequence[CommandRun]) -> list[CommandRun]:
-    """Return the last run of each command whose last run did not succeed, the newest last."""
+    """Return the last run of each command that did not end with exit code 0, the newest last.
+
+    Whether one of them is a failure depends on what it was for, and only a person knows that:
+    `grep` ends with 1 when it finds nothing.
+    """
     last: dict[str, CommandRun] = {}
     for run in commands:
         last.pop(run.command, None)
@@ -75,7 +79,7 @@ def _warning(failed: Sequence[CommandRun]) -> list[str]:
         f"`{_plain(run.command)}` ({ending_of(run)})" for run in failed[: -MAX_WARNED - 1 : -1]
     )
     more = f", and {len(failed) - MAX_WARNED} more" if len(failed) > MAX_WARNED else ""
-    return [f"**Careful:** these commands did not succeed: {newest}{more}."]
+    return [f"**Careful:** these commands ended without exit code 0: {newest}{more}."]
 
 
 def _commit(receipt: Receipt) -> str:

@@ -25,7 +25,7 @@ export function FinishedTask({ task }: { task: Task }) {
         <TaskStatusBadge status={task.status} />
         {failed > 0 && (
           <Badge tone="warning">
-            {failed === 1 ? 'a command failed' : `${failed} commands failed`}
+            {failed === 1 ? 'a command' : `${failed} commands`} without exit code 0
           </Badge>
         )}
         {commit !== null && (

@@ -44,7 +44,7 @@ function Facts({ receipt }: { receipt: Receipt }) {
         <>
           <dt className="text-danger">Careful</dt>
           <dd>
-            {failed.length === 1 ? 'This command' : 'These commands'} did not succeed:
+            {failed.length === 1 ? 'This command' : 'These commands'} ended without exit code 0:
             <CommandList commands={failed} />
           </dd>
         </>

@@ -57,13 +57,13 @@ describe('a task', () => {
       });
     const { user } = renderApp('/app/channels/grow');
     const row = within(await screen.findByRole('article', { name: 'Build it' }));
-    expect(row.getByText('a command failed')).toBeVisible();
+    expect(row.getByText('a command without exit code 0')).toBeVisible();
     await user.click(row.getByRole('link', { name: 'Build it' }));
     const facts = within(await screen.findByRole('region', { name: 'What the platform recorded' }));
     expect(facts.getByText('python3 greet.py')).toBeVisible();
     expect(facts.getByText('exit code 0')).toBeVisible();
     expect(facts.getByText('denied')).toBeVisible();
-    expect(facts.getByText('This command did not succeed:')).toBeVisible();
+    expect(facts.getByText('This command ended without exit code 0:')).toBeVisible();
     expect(facts.getAllByText('did not finish')).toHaveLength(2);
     expect(facts.getByText('1,200 tokens')).toBeVisible();
     expect(facts.queryByText('All is well.')).not.toBeInTheDocument();
