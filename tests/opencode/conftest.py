@@ -9,11 +9,20 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from growqr.models.gateway import ModelGateway
-from growqr.opencode import Progress, Workspace, Workspaces, WorkspaceSpec
+from growqr.opencode import (
+    Progress,
+    StatusChanged,
+    Workspace,
+    WorkspaceEvent,
+    Workspaces,
+    WorkspaceSpec,
+)
 from growqr.opencode.rules import Rules
 from growqr.settings import ModelSettings, SandboxSettings, Settings
+from tests.support.scripted_model import ScriptedModel
 
 Runtime = dict[str, str]
 """Settings of one sandbox runtime."""
@@ -102,3 +111,23 @@ async def ask(workspace: Workspace, text: str, session_id: str | None = None) ->
     """Prompt, in a new session unless one is given, and return all that happened."""
     session_id = session_id or await workspace.create_session("Test")
     return [progress async for progress in workspace.prompt(session_id, text)]
+
+
+async def until(events: AsyncIterator[WorkspaceEvent], state: str) -> StatusChanged:
+    async for event in events:
+        if isinstance(event, StatusChanged) and event.status.state == state:
+            return event
+    raise AssertionError("the events ended")
+
+
+def state_of(workspace: Workspace) -> str:
+    return workspace.status.state
+
+
+def scripted(model: ScriptedModel) -> ModelSettings:
+    return ModelSettings(
+        provider="openai-compatible",
+        name="scripted",
+        base_url=model.base_url,
+        api_key=SecretStr("real-key"),
+    )
