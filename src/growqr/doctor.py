@@ -13,7 +13,9 @@ import httpx
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
+from growqr.opencode.bubblewrap import trial
 from growqr.opencode.container_engine import engine_socket
+from growqr.opencode.refusals import advice_on
 from growqr.opencode.types import SandboxUnavailable
 from growqr.settings import BackingService, GitSettings, Settings
 
@@ -44,7 +46,7 @@ def examine(
     yield (
         _container(settings.sandbox.engine)
         if settings.sandbox.runtime == "container"
-        else _bubblewrap()
+        else _bubblewrap(settings.sandbox.first_uid)
     )
     yield _forge(settings.git)
     yield _model(settings)
@@ -169,7 +171,7 @@ def _forge(git: GitSettings) -> Finding:
         return Finding("forge", "wrong", why, "start it, or correct GROWQR_GIT__GITEA_URL")
 
 
-def _bubblewrap() -> Finding:
+def _bubblewrap(uid: int) -> Finding:
     bwrap = shutil.which("bwrap")
     if not bwrap:
         return Finding("sandbox", "limited", "`bwrap` is missing: no coding", _apt("bubblewrap"))
@@ -177,19 +179,11 @@ def _bubblewrap() -> Finding:
         return Finding(
             "sandbox", "limited", "libseccomp is missing: no coding", _apt("libseccomp2")
         )
-    probe = subprocess.run(
-        [bwrap, "--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "true"],
-        capture_output=True,
-        text=True,
-        timeout=10,
-        check=False,
-    )
-    if probe.returncode != 0:
+    tried = subprocess.run(trial(uid), capture_output=True, text=True, timeout=10, check=False)
+    if tried.returncode != 0:
+        said = tried.stderr.strip()
         return Finding(
-            "sandbox",
-            "limited",
-            f"bubblewrap can't make namespaces: {probe.stderr.strip()[:200]}",
-            "allow user namespaces (on Ubuntu: an AppArmor profile for bwrap), or run as root",
+            "sandbox", "limited", f"no sandbox can be made: {said[:200]}", advice_on(said)
         )
     if os.getuid() != 0:
         return Finding(

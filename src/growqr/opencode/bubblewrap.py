@@ -208,11 +208,29 @@ class _Stage:
         remove_stage(self.folder)
 
 
-def _launcher(spec: SandboxSpec, stage: _Stage, cgroups: Cgroups, *, as_root: bool) -> list[str]:
-    command = ["unshare", "--mount", "--propagation", "private", "--"] if as_root else []
+def trial(uid: int) -> list[str]:
+    """Return a command that succeeds where sandboxes can be made, and else prints why not.
+
+    `uid` is one for sandboxes; it counts only when the command runs as root.
+    """
+    as_root = os.geteuid() == 0
     return [
-        *command,
-        *("/bin/bash", str(_INSIDE / "launch")),
+        *_entering(as_root=as_root),
+        *(str(uid) if as_root else "", "", str(_SERVER_PROCESSES), "", "--"),
+        *("bwrap", "--unshare-all", "--unshare-user", "--disable-userns"),
+        *("--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib"),
+        *("--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "/usr/bin/true"),
+    ]
+
+
+def _entering(*, as_root: bool) -> list[str]:
+    private = ["unshare", "--mount", "--propagation", "private", "--"] if as_root else []
+    return [*private, "/bin/bash", str(_INSIDE / "launch")]
+
+
+def _launcher(spec: SandboxSpec, stage: _Stage, cgroups: Cgroups, *, as_root: bool) -> list[str]:
+    return [
+        *_entering(as_root=as_root),
         str(spec.uid) if as_root else "",
         " ".join(map(str, cgroups.procs)),
         str(spec.max_processes),

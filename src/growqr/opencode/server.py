@@ -10,6 +10,7 @@ from growqr.opencode.binaries import find_opencode
 from growqr.opencode.client import OpenCodeClient
 from growqr.opencode.logs import WorkspaceLog
 from growqr.opencode.places import Place
+from growqr.opencode.refusals import advice_on
 from growqr.opencode.rules import Rules
 from growqr.opencode.sandbox import Gateway, Running, Sandbox, SandboxSpec
 from growqr.opencode.types import WorkspaceFailed, WorkspaceSpec
@@ -148,10 +149,9 @@ class Server:
                 return "OpenCode was killed: the workspace's memory ran out."
             reason = "OpenCode was killed, perhaps because its memory ran out."
         said = self._last_line
-        advice = next((text for words, text in _ADVICE.items() if words in said.lower()), "")
         if code > 0 and said:
             reason += f" It said: {said[:300]}"
-        return f"{reason} {advice}".strip()
+        return f"{reason} {advice_on(said)}".strip()
 
     async def _read_output(self) -> None:
         """Log the server's lines until it closes its output; a long line is cut up."""
@@ -171,13 +171,3 @@ class Server:
         self._log.add(line, "server")
         if "server listening on" in line:
             self._listening.set()
-
-
-_ADVICE = {
-    # what the launcher's programs print when the host forbids something
-    "unshare": "Root may not make mounts here; run GrowQR outside of this container.",
-    "uid map": "This host forbids user namespaces to bubblewrap. On Ubuntu, allow them with"
-    " `sysctl kernel.apparmor_restrict_unprivileged_userns=0`.",
-    "creating new namespace": "This host forbids user namespaces; allow them with"
-    " `sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000`.",
-}
