@@ -111,10 +111,10 @@ class TestCgroups:
         for name in ("memory", "pids", "cpu"):
             (tmp_path / name).mkdir()
         made = make_cgroups("w", memory_bytes=5, max_processes=7, root=tmp_path)
-        assert (tmp_path / "memory/growqr_w/memory.limit_in_bytes").read_text() == "5"
-        assert (tmp_path / "pids/growqr_w/pids.max").read_text() == "7"
-        assert made.procs[-1] == tmp_path / "cpu/growqr_w/cgroup.procs"
-        assert (tmp_path / "cpu/growqr_w/cpu.shares").read_text() == "512"
+        assert (tmp_path / "memory/growqr/w/memory.limit_in_bytes").read_text() == "5"
+        assert (tmp_path / "pids/growqr/w/pids.max").read_text() == "7"
+        assert made.procs[-1] == tmp_path / "cpu/growqr/w/cgroup.procs"
+        assert (tmp_path / "cpu/growqr/cpu.shares").read_text() == "512"
         assert (len(made.procs), list(made.missing)) == (3, [])
 
     async def test_version_2(self, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ class TestCgroups:
         for name in ("memory", "pids", "cpu"):
             (tmp_path / name).mkdir()
         made = make_cgroups("w", memory_bytes=5, max_processes=7, cpus=1.5, root=tmp_path)
-        assert (tmp_path / "cpu/growqr_w/cpu.cfs_quota_us").read_text() == "150000"
+        assert (tmp_path / "cpu/growqr/w/cpu.cfs_quota_us").read_text() == "150000"
         assert list(made.missing) == []
         await made.remove()
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from growqr.opencode import (
     Finished,
     StatusChanged,
     ToolFinished,
+    ToolStarted,
     TurnFailed,
     Workspace,
     WorkspaceFile,
@@ -190,6 +192,28 @@ time.sleep(600)
 
 
 @BOTH
+async def test_processor_time_is_limited_and_weighs_less_than_the_platforms(
+    running: Running,
+) -> None:
+    spin = "for _ in 1 2; do while :; do :; done & done; wait"
+    async with running(cpus=0.5) as workspaces:
+        workspace = await workspaces.get(spec())
+        session_id = await workspace.create_session("Test")
+        if any("control group for processor time" in line.text for line in workspace.logs()):
+            pytest.skip("this host gives no control group for processor time")
+        assert workspace.server_pid is not None
+        group = cpu_group(workspace.server_pid)
+        assert allowed_processors(group) == 0.5
+        assert min(weight(group), weight(group.parent)) <= 0.5
+        async with aclosing(workspace.prompt(session_id, f"run: {spin}")) as turn:
+            assert isinstance(await anext(turn), ToolStarted)
+            held_back = times_held_back(group)
+            while times_held_back(group) < held_back + 5:
+                await asyncio.sleep(0.01)
+            assert {cpu_group(pid) for pid in tree(workspace.server_pid)} == {group}
+
+
+@BOTH
 async def test_a_server_that_runs_out_of_memory_is_noticed_and_told(
     running: Running, runtime: Runtime
 ) -> None:
@@ -228,7 +252,7 @@ async def test_nothing_stays_after_a_stop(running: Running) -> None:
         while any(Path(f"/proc/{pid}").exists() for pid in pids):
             await asyncio.sleep(0.01)  # dead already; the host's init has yet to reap them
         assert not stage.exists()
-        assert not list(Path("/sys/fs/cgroup").glob(f"*/*{workspace.spec.id}"))
+        assert not list(Path("/sys/fs/cgroup").rglob(f"*{workspace.spec.id}*"))
         assert not (workspace.path.parent / "run.json").exists()
 
 
@@ -277,6 +301,37 @@ async def test_a_killed_worker_takes_its_servers_along(
             left = ContainerEngine(Path(runtime["engine"]))
             assert await left.labelled(f"growqr.workspaces={tmp_path / 'data'}") == []
             await left.aclose()
+
+
+def cpu_group(pid: int) -> Path:
+    """Return the control group that decides about a process's processor time."""
+    top = Path("/sys/fs/cgroup")
+    groups = [line.split(":", 2) for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+    for _, controllers, path in groups:
+        if "cpu" in controllers.split(","):
+            return top / controllers / path.lstrip("/")
+    [path] = [path for number, _, path in groups if number == "0"]
+    return top / path.lstrip("/")
+
+
+def allowed_processors(group: Path) -> float:
+    if (group / "cpu.max").exists():
+        quota, period = (group / "cpu.max").read_text().split()
+    else:
+        quota, period = ((group / f"cpu.cfs_{kind}_us").read_text() for kind in ("quota", "period"))
+    return int(quota) / int(period)
+
+
+def weight(group: Path) -> float:
+    """Return what a group weighs against one that nobody has set a weight for."""
+    if (group / "cpu.weight").exists():
+        return int((group / "cpu.weight").read_text()) / 100
+    return int((group / "cpu.shares").read_text()) / 1024
+
+
+def times_held_back(group: Path) -> int:
+    lines = (group / "cpu.stat").read_text().splitlines()
+    return {name: int(value) for name, value in map(str.split, lines)}["nr_throttled"]
 
 
 def tree(pid: int) -> list[int]:

@@ -17,7 +17,7 @@ from growqr.opencode import (
 from growqr.opencode.types import (
     SessionMissing,
 )
-from tests.opencode.conftest import BOTH, Running, ask, spec, state_of, until
+from tests.opencode.conftest import BOTH, Running, Runtime, ask, spec, state_of, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
@@ -57,10 +57,13 @@ async def test_a_failed_command_shows_its_exit_code(running: Running) -> None:
 
 
 @BOTH
-async def test_commands_give_way_when_processors_are_scarce(running: Running) -> None:
+async def test_commands_give_way_when_processors_are_scarce(
+    running: Running, runtime: Runtime
+) -> None:
+    niceness = {"bubblewrap": 19, "container": 10}[runtime["runtime"]]
     async with running() as workspaces:
         progress = await ask(await workspaces.get(spec()), "run: nice")
-        assert ToolFinished("bash", "nice", "10\n", 0) in progress
+        assert ToolFinished("bash", "nice", f"{niceness}\n", 0) in progress
 
 
 async def test_files_from_outside_are_seen_inside_and_back(running: Running) -> None:

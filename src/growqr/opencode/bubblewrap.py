@@ -258,7 +258,9 @@ def _inner(listening: int) -> str:
     server = f"exec opencode serve --hostname 127.0.0.1 --port {SERVER_PORT} --pure"
     # somebody inside may end every Python program there is; the connection then comes back
     keep_up = f"(until {relay}; do sleep 0.2; done)"
-    return f"{keep_up} & exec {listening}<&-; {server}"
+    # niceness counts only within a session where the kernel weighs sessions (autogroups)
+    give_way = "{ echo 10 > /proc/self/autogroup; } 2> /dev/null"
+    return f"{give_way}; {keep_up} & exec {listening}<&-; {server}"
 
 
 def _arguments(spec: SandboxSpec, stage: _Stage, files: _Files, cgroups: Cgroups) -> Sequence[str]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
-CPU_SHARES = 512
-"""What a sandbox weighs where processors are short; a process of the platform weighs 1024."""
-_CPU_WEIGHT = 50  # the same in version 2, for all sandboxes together: they are in one group
+_FAMILY = "growqr"
+"""The group that holds those of all sandboxes."""
+_SHARES, _WEIGHT = 512, 50
+"""What all sandboxes together weigh where processors are short, in version 1 and 2; others weigh
+twice as much. Each of twenty with such a weight of its own would leave the platform a tenth."""
 _CPU_PERIOD_US = 100_000  # what both versions take unless told otherwise
 _ESSENTIAL = {
     "memory": {"memory.max", "memory.limit_in_bytes"},
@@ -81,40 +83,42 @@ def make_cgroups(
     """
     quota = int(cpus * _CPU_PERIOD_US)
     if (root / "cgroup.controllers").exists():
+        family = root / _FAMILY
         wanted = {
-            root / "growqr" / name: {
+            family / name: {
                 "memory.max": str(memory_bytes),
                 "memory.swap.max": "0",
                 "pids.max": str(max_processes),
                 **({"cpu.max": f"{quota} {_CPU_PERIOD_US}"} if quota else {}),
             }
         }
-        _enable(root, root / "growqr")
-        with contextlib.suppress(OSError):
-            (root / "growqr" / "cpu.weight").write_text(str(_CPU_WEIGHT))
+        weight, value = family / "cpu.weight", _WEIGHT
+        _enable(root, family)
     else:
-        wanted = {
-            root / "memory" / f"growqr_{name}": {"memory.limit_in_bytes": str(memory_bytes)},
-            root / "pids" / f"growqr_{name}": {"pids.max": str(max_processes)},
-            root / "cpu" / f"growqr_{name}": {
-                "cpu.shares": str(CPU_SHARES),
-                **({"cpu.cfs_quota_us": str(quota)} if quota else {}),
-            },
+        limits: dict[str, dict[str, str]] = {
+            "memory": {"memory.limit_in_bytes": str(memory_bytes)},
+            "pids": {"pids.max": str(max_processes)},
+            "cpu": {"cpu.cfs_quota_us": str(quota)} if quota else {},
         }
+        wanted = {root / kind / _FAMILY / name: files for kind, files in limits.items()}
+        weight, value = root / "cpu" / _FAMILY / "cpu.shares", _SHARES
     made: list[Path] = []
     written: set[str] = set()
-    for folder, limits in wanted.items():
+    for folder, files in wanted.items():
         try:
+            folder.parent.mkdir(exist_ok=True)
             folder.mkdir(exist_ok=True)
         except OSError:
             continue
         made.append(folder)
-        for file, value in limits.items():
+        for file, text in files.items():
             try:
-                (folder / file).write_text(value)
+                (folder / file).write_text(text)
                 written.add(file)
             except OSError:
                 continue  # a kernel without swap accounting, for one
+    with contextlib.suppress(OSError):
+        weight.write_text(str(value))
     asked = [word for word in _ESSENTIAL if quota or word != "processor time"]
     missing = [word for word in asked if not written & _ESSENTIAL[word]]
     return Cgroups(made, missing)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from growqr.opencode.cgroups import CPU_SHARES
 from growqr.opencode.sandbox import HOME, MODEL_PORT, SERVER_PORT, WORKSPACE, SandboxSpec
 from growqr.opencode.seccomp import seccomp_profile
 from growqr.opencode.stages import make_stage, remove_stage
@@ -16,6 +15,8 @@ _SHM_BYTES = 64 << 20
 _FILE_BYTES = 2 << 30
 _SERVER_PROCESSES = 100
 """Kept from the tools, for the server's threads."""
+_CPU_SHARES = 512
+"""What a container weighs where processors are short; others weigh 1024 unless told otherwise."""
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 
 
@@ -107,7 +108,7 @@ def container_settings(
             "Memory": spec.memory_bytes,
             "MemorySwap": spec.memory_bytes,
             "PidsLimit": spec.max_processes,
-            "CpuShares": CPU_SHARES,
+            "CpuShares": _CPU_SHARES,
             **({"NanoCpus": int(spec.cpus * 1e9)} if spec.cpus else {}),
             "ShmSize": _SHM_BYTES,
             "Tmpfs": {
