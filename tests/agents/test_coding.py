@@ -90,6 +90,9 @@ async def test_a_task_becomes_one_commit_with_a_receipt(tmp_path: Path, engine: 
         assert commit.paths == ("agents/coding/greet.py",)
         assert (commit.trailers["Task"], commit.trailers["Message"]) == (task["id"], message)
         assert await home.forge.head(home.repo, f"task/{task['id']}") == commit.sha
+        [status] = await home.forge.statuses(home.repo, commit.sha)
+        assert (status.context, status.state) == ("growqr/task", "success")
+        assert status.target_url == f"http://127.0.0.1:8000/app/tasks/{task['id']}"
         log = await home.log("coding")
         assert any(e["type"] == "task.log" and "sum: 42" in e["data"]["text"] for e in log)
         written = {"stream": "file", "text": "write greet.py", "path": "greet.py"}
@@ -119,6 +122,21 @@ async def test_a_task_becomes_one_commit_with_a_receipt(tmp_path: Path, engine: 
         assert "No such file" in receipt
         tree = await home.forge.tree(home.repo, recursive=True)
         assert not [entry.path for entry in tree if entry.path.startswith("agents/")]
+        [status] = await home.forge.statuses(home.repo, "main")
+        assert status.state == "failure"
+        assert status.description.endswith("exit 3: exit code 3")
+
+
+async def test_a_forge_that_takes_no_status_fails_no_task(tmp_path: Path, engine: str) -> None:
+    async with household(tmp_path, engine) as home:
+        notes = home.forge.path(home.repo.id) / "refs" / "notes"
+        notes.touch()  # no ref can be written below a file
+        await home.ask("coding", GREET)
+        task = (await finished(home))["data"]
+        assert task["status"] == "completed"
+        said = [e["data"]["text"] for e in await home.log("coding") if e["type"] == "task.log"]
+        assert any(text.startswith("The commit got no status: ") for text in said)
+        assert await home.forge.statuses(home.repo, task["result"]["commit"]) == []
 
 
 async def test_what_a_person_pushed_during_the_work_is_not_overwritten(

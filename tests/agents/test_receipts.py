@@ -5,9 +5,11 @@ from growqr.agents.receipts import (
     MAX_OUTPUT_CHARS,
     failed_commands,
     on_the_wire,
+    status_of,
     text_of,
 )
 from growqr.events import CommandRun, Receipt
+from growqr.git.statuses import check_status
 
 
 def test_a_receipt_tells_files_commands_and_the_claim() -> None:
@@ -78,3 +80,21 @@ def test_events_carry_only_the_end_of_the_last_output() -> None:
     assert sent.left_out == {"big": "why"}
     assert len(sent.claim) < 5_000
     assert len(runs[2].output) == 4_000
+
+
+def test_a_commit_is_told_by_how_the_commands_ended_and_never_by_the_claim() -> None:
+    def told(commands: list[CommandRun]) -> tuple[str, str]:
+        failed = failed_commands(commands)
+        receipt = Receipt(commands=commands, failed_commands=failed, claim="All tests pass.")
+        status = status_of(receipt, "http://x.test/app/tasks/tsk_1")
+        check_status(status)
+        return status.state, status.description
+
+    good, bad = (CommandRun(command="pytest", exit_code=code) for code in (0, 1))
+    assert told([]) == ("success", "No command was run")
+    assert told([bad, good]) == ("success", "2 command(s) ran and none is left that failed")
+    assert told([good, bad]) == ("failure", "pytest: exit code 1")
+    denied = CommandRun(command="rm -rf /\n\x1b[31m" + "x" * 400, exit_code=None, denied=True)
+    state, description = told([bad, denied])
+    assert state == "failure"
+    assert description.startswith("2 commands did not succeed; rm -rf / ?[31mxxx")

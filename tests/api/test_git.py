@@ -6,6 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from growqr.git.embedded import EmbeddedForge
+from growqr.git.forge import RepoRef
+from growqr.git.statuses import CommitStatus
 from tests.api.conftest import Person
 
 pytestmark = pytest.mark.anyio
@@ -202,6 +205,34 @@ async def test_a_merged_pull_request_can_not_be_closed(ada: Person, repo: str) -
     await ada.http.post(f"{repo}/pull-requests/1/merge")
     answer = await ada.http.post(f"{repo}/pull-requests/1/close")
     assert (answer.status_code, answer.json()["code"]) == (409, "pull_request_merged")
+
+
+async def test_what_is_said_of_a_commit_is_told_with_it_and_with_its_pull_request(
+    ada: Person, repo: str, forge: EmbeddedForge
+) -> None:
+    await ada.http.post(f"{repo}/branch", json={"name": "topic"})
+    sha = (await commit(ada, repo, [{"path": "t", "content": "1"}], branch="topic")).json()["sha"]
+    await ada.http.post(f"{repo}/pull-request", json={"branch": "topic", "title": "T"})
+    nothing: dict[str, Any] = {"state": None, "statuses": []}
+    assert (await ada.http.get(f"{repo}/commits/{sha}/status")).json() == nothing
+    assert (await ada.http.get(f"{repo}/pull-requests/1")).json()["branch_status"] == nothing
+
+    ref = RepoRef(repo.rpartition("/")[2], ada.user_id, "todo")
+    await forge.set_status(ref, sha, CommitStatus("growqr/task", "failure", "make: exit code 2"))
+    await forge.set_status(ref, sha, CommitStatus("ci", "success", "", "http://x.test/1"))
+    told = (await ada.http.get(f"{repo}/commits/{sha}/status")).json()
+    assert told["state"] == "failure"
+    assert [(row["context"], row["state"], row["target_url"]) for row in told["statuses"]] == [
+        ("ci", "success", "http://x.test/1"),
+        ("growqr/task", "failure", None),
+    ]
+    assert (await ada.http.get(f"{repo}/pull-requests/1")).json()["branch_status"] == told
+
+    answer = await ada.http.get(f"{repo}/commits/{'0' * 40}/status")
+    assert (answer.status_code, answer.json()["code"]) == (404, "commit_not_found")
+    for bad in ("main", "A" * 40, sha[:39]):
+        answer = await ada.http.get(f"{repo}/commits/{bad}/status")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
 
 
 async def test_what_was_written_since_the_base_is_merged(ada: Person, repo: str) -> None:

@@ -98,12 +98,14 @@ async def belongings(person: Person, engine: FakeClient) -> dict[str, str]:
         f"/opencode/workspaces/{coding['workspace_id']}/sessions", json={"title": "A session"}
     )
     run = await person.http.post("/quests/weekly-review/start")
+    repo = (await person.http.get(f"/git/repos/{person.actor['repo_id']}")).json()
     return {
         "user_id": person.user_id,
         "actor_id": person.actor["id"],
         "channel_id": person.actor["channel_id"],
         "workspace_id": coding["workspace_id"],
-        "repo_id": person.actor["repo_id"],
+        "repo_id": repo["id"],
+        "sha": repo["head"],
         "task_id": "tsk_of_ada",
         "session_id": session.json()["id"],
         "run_id": run.json()["id"],
@@ -131,6 +133,7 @@ async def test_without_a_token_every_route_answers_401(anyone: httpx.AsyncClient
         "token_id": "x",
         "key_id": "x",
         "number": "1",
+        "sha": "x",
         "key": "x",
     }
     for bearer in (None, "Bearer nonsense", "Basic YTpi"):
@@ -149,7 +152,7 @@ async def test_others_things_look_exactly_like_missing_ones(
 ) -> None:
     theirs = await belongings(ada, engine)
     missing = {name: f"{value[:-3]}xyz" for name, value in theirs.items()}
-    missing |= {"number": "9", "key": theirs["key"]}
+    missing |= {"number": "9", "key": theirs["key"], "sha": "0" * 40}
     agents = [agent for agent in engine.agents.values() if agent.actor_id != bob.actor["id"]]
     before = {agent.actor_id: list(agent.calls) for agent in agents}
     owned = [

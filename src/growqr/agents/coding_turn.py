@@ -16,8 +16,10 @@ from growqr.agents.receipts import (
     ending_of,
     failed_commands,
     on_the_wire,
+    status_of,
     text_of,
 )
+from growqr.errors import GrowError
 from growqr.events import CommandRun, Receipt, TaskResult
 from growqr.git.forge import Author, Change, CommitInfo, MergeConflict
 from growqr.opencode.types import (
@@ -73,9 +75,15 @@ class CodingTurn:
 
     async def run(self) -> TaskResult:
         """Do what is not done yet; raises TaskFailed and GrowError when it can't be done."""
-        result = self._job.saved("result")
-        if result is not None:
-            return TaskResult.model_validate(result)
+        saved = self._job.saved("result")
+        if saved is None:
+            result = await self._work_and_deliver()
+        else:
+            result = TaskResult.model_validate(saved)
+        await self._tell_forge(result)
+        return result
+
+    async def _work_and_deliver(self) -> TaskResult:
         if self._job.saved("claim") is None:
             await self._questions.settle()
             starting = self._agent.start_early(self._workspace)
@@ -261,6 +269,20 @@ class CodingTurn:
             self._agent.keep_known(change, outgoing.known)
             journal.put(change, task_id, "result", result.model_dump(mode="json"))
         return result
+
+    async def _tell_forge(self, result: TaskResult) -> None:
+        """Say at the commit how its task went. It is tried once: a forge that does not answer
+        costs the commit its mark, not the task its end, and the receipt is in Git anyway.
+        """
+        if result.commit is None or result.receipt is None:
+            return
+        page = f"{self._agent.services.settings.base_url}/app/tasks/{self._job.task_id}"
+        try:
+            await self._agent.services.forge.set_status(
+                self._agent.spec.repo, result.commit, status_of(result.receipt, page)
+            )
+        except GrowError as error:
+            await self._job.log("system", f"The commit got no status: {error.detail}")
 
 
 class _TurnBroke(Exception):

@@ -7,7 +7,10 @@ controls: the receipt says so. The model's own words are quoted, so they can't p
 from collections.abc import Sequence
 
 from growqr.events import CommandRun, Receipt
+from growqr.git.statuses import MAX_DESCRIPTION_CHARS, CommitStatus, State
 
+STATUS = "growqr/task"
+"""The context of what is said of a task's commit."""
 MAX_COMMANDS = 30
 MAX_WARNED = 3
 MAX_FILES = 30
@@ -48,6 +51,21 @@ def on_the_wire(receipt: Receipt) -> Receipt:
         "claim": _claim(receipt.claim),
     }
     return receipt.model_copy(update=cut)
+
+
+def status_of(receipt: Receipt, target_url: str) -> CommitStatus:
+    """Return what a task's commit is told by: its commands' ends, whatever the model says."""
+    failed = receipt.failed_commands
+    if failed:
+        newest = f"{_plain(failed[-1].command)}: {ending_of(failed[-1])}"
+        said = newest if len(failed) == 1 else f"{len(failed)} commands did not succeed; {newest}"
+    elif receipt.commands:
+        said = f"{len(receipt.commands)} command(s) ran and none is left that failed"
+    else:
+        said = "No command was run"
+    shown = "".join(c if c.isprintable() else "?" for c in said)
+    state: State = "failure" if failed else "success"
+    return CommitStatus(STATUS, state, shown[:MAX_DESCRIPTION_CHARS], target_url)
 
 
 def text_of(receipt: Receipt) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from growqr.db.tables import DeployKey, PullRequest, Repo
 from growqr.errors import InvalidInput
 from growqr.git.forge import Branch, Change, CommitInfo, Diff, TreeEntry
+from growqr.git.statuses import CommitStatus, State, overall
 from growqr.git.tokens import IssuedToken, TokenInfo
 
 _SHA = "5f1c2c9f1d0a4f3c8e5b7a6d9c0e1f2a3b4c5d6e"
@@ -199,15 +201,51 @@ class PullRequestOut(BaseModel):
         return cls.model_validate(row)
 
 
-class PullRequestStateOut(PullRequestOut):
-    """A pull request, with the paths (at most 100) that keep it from being merged."""
+class CommitStatusOut(BaseModel):
+    """What one `context` says of a commit, and where to read more."""
 
-    conflicts: list[str] = Field(examples=[["memory/tea.md"]])
+    context: str = Field(examples=["growqr/task"])
+    state: State
+    description: str = Field(examples=["pytest -q: exit code 1"])
+    target_url: str | None
+    at: datetime
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class CommitStatusesOut(BaseModel):
+    """Everything that is said of a commit; `state` is the worst of it, None: nothing is."""
+
+    state: State | None
+    statuses: list[CommitStatusOut]
 
     @classmethod
-    def with_conflicts(cls, row: PullRequest, paths: tuple[str, ...]) -> "PullRequestStateOut":
-        known = PullRequestOut.of(row).model_dump()
-        return cls(**known, conflicts=list(paths[:_MAX_PATHS]))
+    def of(cls, statuses: Collection[CommitStatus]) -> "CommitStatusesOut":
+        shown = [CommitStatusOut.model_validate(status) for status in statuses]
+        return cls(state=overall(statuses), statuses=shown)
+
+
+class PullRequestStateOut(PullRequestOut):
+    """A pull request, with the paths (at most 100) that keep it from being merged.
+
+    `branch_status` is what is said of the commit that `branch` is at; None: it is gone.
+    """
+
+    conflicts: list[str] = Field(examples=[["memory/tea.md"]])
+    branch_status: CommitStatusesOut | None
+
+    @classmethod
+    def with_state(
+        cls,
+        row: PullRequest,
+        paths: tuple[str, ...],
+        statuses: Collection[CommitStatus] | None,
+    ) -> "PullRequestStateOut":
+        return cls(
+            **PullRequestOut.of(row).model_dump(),
+            conflicts=list(paths[:_MAX_PATHS]),
+            branch_status=None if statuses is None else CommitStatusesOut.of(statuses),
+        )
 
 
 class TokenIn(BaseModel):

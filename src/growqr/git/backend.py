@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from growqr.errors import Unavailable
-from growqr.git.program import git_environment
+from growqr.git.program import SERVING, git_environment
 
 MAX_PROCESSES = 16
 MAX_PER_REPO = 4
@@ -162,10 +162,8 @@ class Backend:
     def _environment(self, request: GitRequest, home: Path) -> dict[str, str]:
         repository = self._folder / f"{request.repo_id}.git"
         info = request.what == "info/refs"
-        # Where the repository's own settings say that a push cleans up, that is done by us.
-        config = {"receive.autogc": "false"}
         environment = {
-            **git_environment(repository, config, str(home)),
+            **git_environment(repository, SERVING, str(home)),
             "GIT_PROJECT_ROOT": str(self._folder),
             "GIT_HTTP_EXPORT_ALL": "1",
             "PATH_INFO": f"/{request.repo_id}.git/{request.what}",

@@ -11,12 +11,10 @@ from pathlib import Path
 import pygit2
 
 from growqr.git.building import build_tree, make_durable, new_objects, sync_file, write_commit
-from growqr.git.forge import Author, ForgeBroken, RepoRef
+from growqr.git.forge import PLATFORM, ForgeBroken, RepoRef
 from growqr.git.layout import first_files
-from growqr.git.locking import move_branch
+from growqr.git.locking import move_ref
 from growqr.git.signing import Sign
-
-_PLATFORM = Author(id="growqr", name="GrowQR")
 
 _CONFIG = {
     "http.receivepack": "true",
@@ -95,7 +93,7 @@ def first_commit(
     """Write the commit that every repository begins with; gives it and its objects. Blocks."""
     tree = git[build_tree(git, None, first_files(repo))]
     assert isinstance(tree, pygit2.Tree)
-    made = write_commit(git, _PLATFORM, "init(repo): start", tree, [], sign)
+    made = write_commit(git, PLATFORM, "init(repo): start", tree, [], sign)
     return new_objects(made, tree, None)
 
 
@@ -105,7 +103,7 @@ def _fill(
     git = _init(folder, max_push_bytes)
     made = first_commit(git, repo, sign)
     make_durable(git, made, executor)
-    move_branch(git, "main", None, made[0])
+    move_ref(git, "refs/heads/main", None, made[0])
     for name in ("config", "HEAD", ""):
         sync_file(folder / name)
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pygit2
 
+from growqr.git import objects as reading
+from growqr.git import status_notes
 from growqr.git.bare import create_bare, create_imported, remove_bare
 from growqr.git.building import make_durable, sync_file
 from growqr.git.forge import RepoNotFound, RepoRef
 from growqr.git.local import LocalForge
-from growqr.git.locking import move_branch, repository_lock
+from growqr.git.locking import move_ref, repository_lock
+from growqr.git.statuses import CommitStatus, check_status
 from growqr.settings import GitSettings
 
 
@@ -62,6 +65,24 @@ class EmbeddedForge(LocalForge):
     async def remove_deploy_key(self, repo: RepoRef, *, public_key: str) -> None:
         self.path(repo.id)
 
+    async def statuses(self, repo: RepoRef, ref: str) -> list[CommitStatus]:
+        def work(git: pygit2.Repository) -> list[CommitStatus]:
+            return status_notes.read(git, reading.resolve(git, ref).id)
+
+        return await self._read(repo, work, ref)
+
+    async def set_status(self, repo: RepoRef, sha: str, status: CommitStatus) -> None:
+        check_status(status)
+
+        def work(git: pygit2.Repository) -> None:
+            old = reading.ref_target(git, status_notes.REF)
+            said = status_notes.add(git, old, reading.resolve(git, sha).id, status, self.sign)
+            if said:
+                make_durable(git, said, self._syncing)
+                move_ref(git, status_notes.REF, old, said[0])
+
+        await self._write(repo, work)
+
     def prepare(self, repo: RepoRef, refs: Sequence[str]) -> None:
         """Everything is here already."""
 
@@ -82,7 +103,7 @@ class EmbeddedForge(LocalForge):
         objects: Sequence[pygit2.Oid],
     ) -> bool:
         make_durable(git, objects, self._syncing)
-        return move_branch(git, branch, old, new)
+        return move_ref(git, f"refs/heads/{branch}", old, new)
 
     def keep(
         self, repo: RepoRef, git: pygit2.Repository, ref: str, objects: Sequence[pygit2.Oid]

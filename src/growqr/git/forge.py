@@ -4,7 +4,7 @@ Errors (all of them leaves of `growqr.errors`):
 
     RepoNotFound, BranchNotFound, CommitNotFound, BlobNotFound   404
     PathInvalid (growqr.git.paths), RefInvalid (growqr.git.refs) 400
-    NotUndoable                                                  400
+    StatusInvalid (growqr.git.statuses), NotUndoable             400
     BranchExists, HeadMoved, MergeConflict                       409
     BlobTooLarge, CommitTooLarge                                 413
     ForgeBusy, ForgeBroken, ForgeDown                            503, retryable
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from growqr.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
+from growqr.git.statuses import CommitStatus
 
 
 class RepoNotFound(NotFound):
@@ -141,6 +142,10 @@ class Author:
     id: str
     name: str
     capabilities: frozenset[str] = frozenset()
+
+
+PLATFORM = Author(id="growqr", name="GrowQR")
+"""Who writes what no user and no agent does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +317,18 @@ class Forge(Protocol):
 
     async def diff(self, repo: RepoRef, base: str, head: str) -> Diff:
         """What `head` adds since it left `base` (both refs)."""
+
+    async def statuses(self, repo: RepoRef, ref: str) -> list[CommitStatus]:
+        """What is said of the commit at `ref`, one status a context, by context.
+
+        Raises BranchNotFound, CommitNotFound.
+        """
+
+    async def set_status(self, repo: RepoRef, sha: str, status: CommitStatus) -> None:
+        """Say something of a commit; saying it again changes nothing.
+
+        Raises StatusInvalid, CommitNotFound.
+        """
 
     async def branches(self, repo: RepoRef) -> list[Branch]:
         """Every branch, by name."""

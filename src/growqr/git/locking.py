@@ -1,4 +1,4 @@
-"""Moving a branch safely while other threads, processes and `git push` do the same."""
+"""Moving a ref safely while other threads, processes and `git push` do the same."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ import pygit2
 
 from growqr.git.building import sync_file
 from growqr.git.forge import ForgeBroken, ForgeBusy
-from growqr.git.objects import branch_head
+from growqr.git.objects import ref_target
 
 LOCK_SECONDS = 15.0
 """How long a writer waits for another process to finish its commit."""
@@ -49,21 +49,20 @@ def repository_lock(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def move_branch(
-    repo: pygit2.Repository, branch: str, old: pygit2.Oid | None, new: pygit2.Oid
-) -> bool:
-    """Point `branch` at `new` if it is at `old` (None: does not exist), durably. Blocks.
+def move_ref(repo: pygit2.Repository, name: str, old: pygit2.Oid | None, new: pygit2.Oid) -> bool:
+    """Point the ref of the full `name` at the commit `new` if it is at `old` (None: does not
+    exist), durably. Blocks.
 
-    Returns False when the branch is elsewhere; nothing has changed then.
+    Returns False when it is elsewhere; nothing has changed then.
 
     Raises:
-        ForgeBusy: a push holds the branch's lock file.
+        ForgeBusy: a push holds the ref's lock file.
         ForgeBroken: the ref can't be written.
     """
-    name = f"refs/heads/{branch}"
+    shown = name.removeprefix("refs/heads/")
     lock_file = Path(repo.path) / f"{name}.lock"
     deadline = time.monotonic() + REF_LOCK_SECONDS
-    while branch_head(repo, branch) == old:
+    while ref_target(repo, name) == old:
         try:
             if old is None:
                 repo.references.create(name, new)
@@ -72,8 +71,8 @@ def move_branch(
         except (pygit2.GitError, OSError, KeyError) as error:
             if time.monotonic() > deadline:
                 if lock_file.exists():
-                    raise ForgeBusy(f"a push is updating `{branch}`; try again") from error
-                raise ForgeBroken(f"`{branch}` can't be written") from error
+                    raise ForgeBusy(f"a push is updating `{shown}`; try again") from error
+                raise ForgeBroken(f"`{shown}` can't be written") from error
             _remove_if_stale(lock_file)
             time.sleep(_POLL_SECONDS)
         else:

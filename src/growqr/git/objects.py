@@ -29,10 +29,13 @@ MAX_HISTORY = 20_000
 
 def branch_head(repo: pygit2.Repository, branch: str) -> pygit2.Oid | None:
     """The commit that the branch points at; None: no such branch."""
-    reference = repo.references.get(f"refs/heads/{branch}")
-    if reference is None:
-        return None
-    return reference.peel(pygit2.Commit).id
+    return ref_target(repo, f"refs/heads/{branch}")
+
+
+def ref_target(repo: pygit2.Repository, name: str) -> pygit2.Oid | None:
+    """The commit that the ref of that full name points at; None: no such ref."""
+    reference = repo.references.get(name)
+    return reference.peel(pygit2.Commit).id if reference is not None else None
 
 
 def resolve(repo: pygit2.Repository, ref: str) -> pygit2.Commit:

@@ -5,6 +5,13 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+SERVING = {
+    # Where the repository's own settings say that a push cleans up, that is done by us.
+    "receive.autogc": "false",
+    "receive.hideRefs": "refs/notes/growqr",
+}
+"""What counts for git when it answers a clone or a push: the platform alone writes its notes."""
+
 
 def git_environment(
     repository: Path, config: Mapping[str, str] | None = None, home: str = os.devnull

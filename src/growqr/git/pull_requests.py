@@ -1,5 +1,7 @@
 """Pull requests, the same on every forge."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -9,6 +11,7 @@ from growqr.errors import Conflict, InvalidInput, NotFound, Unavailable
 from growqr.git.commits import CommitService
 from growqr.git.forge import Author, BranchNotFound, Forge, RepoRef
 from growqr.git.refs import check_branch
+from growqr.git.statuses import CommitStatus
 from growqr.ids import new_id
 
 MAX_TITLE_CHARS = 200
@@ -144,6 +147,13 @@ class PullRequests:
         if row.status != "open":
             return ()
         return await self._forge.conflicts(repo, source=row.branch, target=row.base)
+
+    async def statuses(self, repo: RepoRef, row: PullRequest) -> Sequence[CommitStatus] | None:
+        """What is said of the commit that its branch is at; None: the branch is gone."""
+        try:
+            return await self._forge.statuses(repo, row.branch)
+        except BranchNotFound:
+            return None
 
     async def close(self, repo: RepoRef, number: int) -> PullRequest:
         """Close it without a merge; closed already: return it.

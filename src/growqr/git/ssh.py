@@ -17,7 +17,7 @@ from sqlalchemy import select
 from growqr.db.engine import Database
 from growqr.db.tables import DeployKey
 from growqr.errors import Forbidden, Unavailable
-from growqr.git.program import git_environment
+from growqr.git.program import SERVING, git_environment
 
 _PATH = re.compile(
     r"/?(?P<repo>[A-Za-z0-9][A-Za-z0-9_-]{0,63})/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.git"
@@ -74,7 +74,7 @@ async def command_for(
     git = shutil.which("git")
     if git is None:
         raise Unavailable("git is not installed here.")
-    environment = git_environment(repository, {"receive.autogc": "false"})
+    environment = git_environment(repository, SERVING)
     if _PROTOCOL.fullmatch(protocol):
         environment["GIT_PROTOCOL"] = protocol
     return GitCommand(git, [git, service.removeprefix("git-"), str(repository)], environment)

@@ -9,6 +9,7 @@ from typing import Literal
 import pygit2
 from pygit2.enums import RepositoryOpenFlag, SortMode
 
+from growqr.git.forge import PLATFORM
 from growqr.git.pushes import Pushed
 from growqr.git.signing import KnownSigner, SignatureBroken, address_of, signer_of
 
@@ -23,9 +24,6 @@ unknown_key  validly signed with a key that this installation has never seen
 foreign      validly signed by an actor that is not one of this repository's owner
 """
 GOOD: frozenset[Verdict] = frozenset({"signed", "pushed"})
-
-PLATFORM = "growqr"
-"""Who a repository's first commit is by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def judge(
     if key not in keys.get(named, ()):
         owned = any(key in known for known in keys.values())
         return named, "forged" if owned or named in keys else "unknown_key"
-    if ours is not None and named not in ours and named != PLATFORM:
+    if ours is not None and named not in ours and named != PLATFORM.id:
         return named, "foreign"
     return named, "signed"
 

@@ -17,6 +17,7 @@ from growqr.git.gitea import server, transport
 from growqr.git.gitea.forge import GiteaForge
 from growqr.git.gitea.transport import GiteaTransport
 from growqr.git.http import GitHttp
+from growqr.git.statuses import CommitStatus
 from growqr.settings import GitSettings
 from tests.git.conftest import GITEA_TOKEN, GITEA_URL, authenticate, needs_gitea, serving
 from tests.git.samples import REPO, git, write
@@ -95,6 +96,7 @@ async def test_a_forge_in_trouble_is_a_clear_error_that_may_be_retried(
             lambda: forge.head(REPO),
             lambda: forge.tree(REPO),
             lambda: write(service, {"a": b"1"}, "one"),
+            lambda: forge.set_status(REPO, "0" * 40, CommitStatus("x", "success", "")),
         ):
             with pytest.raises(ForgeDown) as caught:
                 await call()

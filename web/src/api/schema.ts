@@ -1017,6 +1017,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/git/repos/{repo_id}/commits/{sha}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Commit Status
+         * @description What is said of a commit: of a coding task's, whether the commands that it ran succeeded.
+         */
+        get: operations["get_commit_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/git/repos/{repo_id}/diff": {
         parameters: {
             query?: never;
@@ -1126,7 +1146,7 @@ export interface paths {
         };
         /**
          * Get Pull Request
-         * @description One pull request, and what keeps it from being merged now.
+         * @description One pull request, what keeps it from being merged now, and what is said of its branch.
          */
         get: operations["get_pull_request"];
         put?: never;
@@ -1775,6 +1795,44 @@ export interface components {
              *     ]
              */
             paths: string[];
+        };
+        /**
+         * CommitStatusOut
+         * @description What one `context` says of a commit, and where to read more.
+         */
+        CommitStatusOut: {
+            /**
+             * Context
+             * @example growqr/task
+             */
+            context: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "pending" | "success" | "failure" | "error";
+            /**
+             * Description
+             * @example pytest -q: exit code 1
+             */
+            description: string;
+            /** Target Url */
+            target_url: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+        };
+        /**
+         * CommitStatusesOut
+         * @description Everything that is said of a commit; `state` is the worst of it, None: nothing is.
+         */
+        CommitStatusesOut: {
+            /** State */
+            state: ("pending" | "success" | "failure" | "error") | null;
+            /** Statuses */
+            statuses: components["schemas"]["CommitStatusOut"][];
         };
         /**
          * ConfigOut
@@ -2473,6 +2531,8 @@ export interface components {
         /**
          * PullRequestStateOut
          * @description A pull request, with the paths (at most 100) that keep it from being merged.
+         *
+         *     `branch_status` is what is said of the commit that `branch` is at; None: it is gone.
          */
         PullRequestStateOut: {
             /** Id */
@@ -2506,6 +2566,7 @@ export interface components {
              *     ]
              */
             conflicts: string[];
+            branch_status: components["schemas"]["CommitStatusesOut"] | null;
         };
         /**
          * QuestOut
@@ -7342,6 +7403,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_CommitOut_"];
+                };
+            };
+            /** @description The request can't be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part does not answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_commit_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sha: string;
+                repo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommitStatusesOut"];
                 };
             };
             /** @description The request can't be understood */

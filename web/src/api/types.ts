@@ -34,6 +34,7 @@ export type Commit = Schemas['CommitOut'];
 export type Workspace = Schemas['WorkspaceOut'];
 export type Repo = Schemas['RepoOut'];
 export type Branch = Schemas['BranchOut'];
+export type CommitStatuses = Schemas['CommitStatusesOut'];
 export type PullRequest = Schemas['PullRequestOut'];
 export type PullRequestState = Schemas['PullRequestStateOut'];
 export type Diff = Schemas['DiffOut'];

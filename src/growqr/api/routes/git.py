@@ -15,6 +15,7 @@ from growqr.api.git_models import (
     BranchOut,
     CommitIn,
     CommitOut,
+    CommitStatusesOut,
     DeployKeyIn,
     DeployKeyOut,
     DiffOut,
@@ -24,6 +25,7 @@ from growqr.api.git_models import (
     PullRequestOut,
     PullRequestStateOut,
     RepoOut,
+    Sha,
     TokenIn,
     TokenInfoOut,
     TokenOut,
@@ -185,6 +187,14 @@ async def list_commits(
     return Page(items=items, next_cursor=encode_cursor(more))
 
 
+@router.get("/repos/{repo_id}/commits/{sha}/status")
+async def get_commit_status(
+    repo: OwnedRepo, sha: Annotated[Sha, Path()], services: ServicesDep
+) -> CommitStatusesOut:
+    """What is said of a commit: of a coding task's, whether the commands that it ran succeeded."""
+    return CommitStatusesOut.of(await services.forge.statuses(ref_of(repo), sha))
+
+
 @router.get("/repos/{repo_id}/diff")
 async def get_diff(
     repo: OwnedRepo, services: ServicesDep, head: Ref, base: Ref = "main"
@@ -243,10 +253,11 @@ async def list_pull_requests(
 async def get_pull_request(
     repo: OwnedRepo, number: PullRequestNumber, services: ServicesDep
 ) -> PullRequestStateOut:
-    """One pull request, and what keeps it from being merged now."""
+    """One pull request, what keeps it from being merged now, and what is said of its branch."""
     row = await services.repos.pull_requests.get(ref_of(repo), number)
     conflicts = await services.repos.pull_requests.conflicts(ref_of(repo), row)
-    return PullRequestStateOut.with_conflicts(row, conflicts)
+    statuses = await services.repos.pull_requests.statuses(ref_of(repo), row)
+    return PullRequestStateOut.with_state(row, conflicts, statuses)
 
 
 @router.post("/repos/{repo_id}/pull-requests/{number}/close")

@@ -26,6 +26,7 @@ from growqr.git.local import LocalForge
 from growqr.git.locking import repository_lock
 from growqr.git.reading import opened
 from growqr.git.refs import is_sha, rescue_ref
+from growqr.git.statuses import CommitStatus, check_status
 from growqr.settings import GitSettings
 
 T = TypeVar("T")
@@ -112,6 +113,15 @@ class GiteaForge(LocalForge):
 
     async def remove_deploy_key(self, repo: RepoRef, *, public_key: str) -> None:
         await self.run(lambda: self.server.remove_key(repo, public_key=public_key))
+
+    async def statuses(self, repo: RepoRef, ref: str) -> list[CommitStatus]:
+        sha = await self._read(repo, lambda git: str(reading.resolve(git, ref).id), ref)
+        return await self.run(lambda: self.server.statuses(repo, sha))
+
+    async def set_status(self, repo: RepoRef, sha: str, status: CommitStatus) -> None:
+        check_status(status)
+        if status not in await self.statuses(repo, sha):
+            await self.run(lambda: self.server.set_status(repo, sha, status))
 
     def prepare(self, repo: RepoRef, refs: Sequence[str]) -> None:
         path = self.path(repo.id)

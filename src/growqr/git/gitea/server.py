@@ -8,6 +8,7 @@ what people get are our own tokens (`growqr.git.tokens`), checked by the gateway
 import base64
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ import structlog
 
 from growqr.git.forge import ForgeBroken, ForgeDown, RepoNotFound, RepoRef
 from growqr.git.gitea.wire import WireInvalid, branch_heads, push_error
+from growqr.git.statuses import MAX_CONTEXTS, STATES, CommitStatus
 from growqr.settings import GitSettings
 
 CONNECT_SECONDS = 5.0
@@ -116,6 +118,24 @@ class GiteaServer:
         listed = self._api("GET", f"repos/{_path(repo)}/keys?limit=50", None) or []
         return [entry for entry in listed if entry["key"].split()[:2] == public_key.split()[:2]]
 
+    def statuses(self, repo: RepoRef, sha: str) -> list[CommitStatus]:
+        """What each context said last, by context, also those that others have set there."""
+        # `commits/{sha}/status` would tell just that, but answers with 500 in Gitea 1.22.0.
+        path = f"repos/{_path(repo)}/statuses/{sha}?sort=recentupdate&limit={MAX_CONTEXTS}"
+        rows = sorted(self._api("GET", path, None) or [], key=lambda row: int(row["id"]))
+        last = {status.context: status for status in map(_status, rows)}
+        return [last[context] for context in sorted(last)]
+
+    def set_status(self, repo: RepoRef, sha: str, status: CommitStatus) -> None:
+        """Add a status; Gitea shows the newest of each context."""
+        said = {
+            "context": status.context,
+            "state": status.state,
+            "description": status.description,
+            "target_url": status.target_url or "",
+        }
+        self._api("POST", f"repos/{_path(repo)}/statuses/{sha}", said)
+
     def heads(self, repo: RepoRef) -> dict[str, str]:
         """Every branch's commit. Raises RepoNotFound."""
         answer = self._git("GET", repo, "info/refs?service=git-upload-pack")
@@ -186,6 +206,18 @@ class GiteaServer:
                 return answer.status_code, bytes(kept)
         except httpx.HTTPError as error:
             raise ForgeDown(f"Gitea does not answer ({type(error).__name__})") from error
+
+
+def _status(row: Mapping[str, Any]) -> CommitStatus:
+    state = row["status"]
+    return CommitStatus(
+        context=str(row["context"]),
+        # `warning`, which only others set, is no success.
+        state=state if state in STATES else "failure",
+        description=str(row["description"]),
+        target_url=row["target_url"] or None,
+        at=datetime.fromisoformat(row["updated_at"]),
+    )
 
 
 def _why(status: int) -> str:

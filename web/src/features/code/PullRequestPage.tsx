@@ -12,6 +12,7 @@ import { Section } from '@/components/ui/Section';
 import { paths } from '@/config/paths';
 
 import { pullRequestQuery } from './api';
+import { CommitStatusBadge } from './CommitStatusBadge';
 import { PullRequestBadge } from './PullRequestBadge';
 import { SettleBox } from './SettleBox';
 
@@ -24,6 +25,7 @@ export function PullRequestPage({ repoId, number }: { repoId: string; number: nu
         title={query.data?.title ?? `Pull request ${number}`}
         subtitle={query.data && `#${number}, ${query.data.branch} into ${query.data.base}`}
       >
+        {query.data && <CommitStatusBadge said={query.data.branch_status} />}
         {query.data && <PullRequestBadge status={query.data.status} />}
         <BackLink to={paths.repo} params={{ repoId }}>
           Repository

@@ -24,6 +24,7 @@ const PROPOSAL = {
   status: 'open',
   merge_commit: null,
   created_at: AT,
+  branch_status: null,
 };
 const DIFF = {
   files: [
@@ -80,6 +81,17 @@ describe('repositories', () => {
     expect(screen.getByRole('button', { name: 'Merge' })).toBeDisabled();
     await user.click(screen.getByRole('button', { name: 'Close without merging' }));
     await waitFor(() => expect(server.asked(`POST ${ONE}/close`)).toHaveLength(1));
+  });
+
+  it('tell how the work on a proposal went, in words', async () => {
+    const failed = { context: 'growqr/task', state: 'failure', description: 'make: exit code 2' };
+    const said = { state: 'failure', statuses: [failed] };
+    withRepo().on(`GET ${ONE}`, () => json({ ...PROPOSAL, conflicts: [], branch_status: said }));
+    renderApp('/app/code/rep_2/pull-requests/1');
+    expect(await screen.findByText('something failed')).toHaveAttribute(
+      'title',
+      'growqr/task: make: exit code 2',
+    );
   });
 
   it('say why a merge failed', async () => {
