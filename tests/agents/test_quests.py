@@ -117,7 +117,7 @@ def test_a_run_shows_what_is_done() -> None:
     run = Run("run_1", "tsk_1", parse_quest(QUEST, source="tea.yaml"), "2026-01-01", step=1)
     shown = view(run, "waiting", "Which?")
     assert [step["status"] for step in shown["steps"]] == ["completed", "waiting"]
-    file = progress_file(run, "running", {"tea": "Sencha\n# not a heading"})
+    file = progress_file(run, "running", {"tea": "Sencha\n# not a heading"}, None)
     assert file.path == "quests/tea/run_1.md"
     text = (file.content or b"").decode()
     assert "- [x] Which\n- [ ] Note\n" in text

@@ -72,21 +72,23 @@ def test_a_quest_run_comes_back_from_its_file_with_its_answers() -> None:
     asked = [(number, step) for number, step in enumerate(quest.steps) if step.ask]
     answers = {step.name or "": f"answer {number}\n\nof two lines" for number, step in asked}
     run = Run("run_1", "tsk_1", quest, "2026-01-31", step=len(quest.steps))
-    content = progress_file(run, "running", answers).content
+    content = progress_file(run, "running", answers, "b" * 40).content
     assert content is not None
     read = run_in_file(content.decode(), quests)
     assert read == (run, answers)
     assert can_go_on(run, quests)
     first = asked[0][0]
-    entries = journal_of(run, answers, [said(answers[quest.steps[first].name or ""], number=7)])
+    first_said = said(answers[quest.steps[first].name or ""], number=7)
+    entries = journal_of(run, answers, [first_said], "b" * 40)
     assert entries[f"ask:{first}"]["id"] == "msg_7"
+    assert entries.pop("own") == {run.path: content.decode()}, "word for word what it had written"
     assert entries.keys() == {f"ask:{number}" for number, _ in asked}
 
 
 def test_a_run_of_a_quest_that_has_changed_can_be_shown_but_not_continued() -> None:
     quest = load_quests()["weekly-review"]
     run = Run("run_1", "tsk_1", quest, "2026-01-31", step=1)
-    content = progress_file(run, "running", {}).content
+    content = progress_file(run, "running", {}, None).content
     assert content is not None
     for installed in ({}, {quest.key: quest.model_copy(update={"steps": quest.steps[:2]})}):
         read = run_in_file(content.decode(), installed)

@@ -2,6 +2,8 @@
 
 import shutil
 import sqlite3
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,15 @@ def test_an_agent_comes_back_from_its_repository(tmp_path: Path) -> None:
         ada = Person.register(platform.url)
         live_a_little(ada)
         before = everything(ada)
+        repository = tmp_path / "data" / "git" / f"{ada.get('/actors/me')['repo_id']}.git"
     lose_all_but(tmp_path, accounts=True)
-
     honest = growqr(tmp_path, "verify")
     assert honest.exit_code == 0, honest.stdout
     done = growqr(tmp_path, "restore", "--all")
     assert "restored" in done.stdout, done.stdout + done.stderr
     again = growqr(tmp_path, "restore", "--user", ada.email)
     assert "nothing was missing" in again.stdout
+    review = push_while_nobody_is_there(repository)
     with platform:
         ada = login(platform, ada)
         after = everything(ada)
@@ -40,6 +43,10 @@ def test_an_agent_comes_back_from_its_repository(tmp_path: Path) -> None:
         log = ada.stored_events()
         assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
         go_on(ada)
+        kept = ada.client.get("/memory/file", params={"path": review}).json()["content"]
+        assert "# My own week\n" in kept, "what was pushed meanwhile is not overwritten"
+        assert "> Rest helps\n" in kept
+        assert "> Run\n" in kept
 
 
 def test_people_are_invited_back_when_the_accounts_are_gone_too(tmp_path: Path) -> None:
@@ -140,6 +147,26 @@ def told(task: Json) -> Json:
 
 def projects(ada: Person) -> list[str]:
     return [row["name"] for row in ada.get("/git/repos")["items"] if row["kind"] == "project"]
+
+
+def push_while_nobody_is_there(repository: Path) -> str:
+    """Commit, as a push does, another heading of the quest's file; returns its path."""
+
+    def git(*words: str, stdin: str | None = None) -> str:
+        who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+        command = ["git", "--git-dir", str(repository), *who, *words]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    path = git("ls-tree", "-r", "--name-only", "main", "quests/weekly-review")
+    text = git("show", f"main:{path}").replace("# Weekly review\n", "# My own week\n")
+    blob = git("hash-object", "-w", "--stdin", stdin=text + "\n")
+    stream = (
+        f"commit refs/heads/main\ncommitter Ada <ada@example.com> {int(time.time())} +0000\n"
+        f"data 8\nBy hand\n\nfrom refs/heads/main^0\nM 100644 {blob} {path}\n"
+    )
+    git("fast-import", "--quiet", stdin=stream)
+    return path
 
 
 def lose_all_but(folder: Path, *, accounts: bool) -> None:

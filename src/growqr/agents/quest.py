@@ -130,14 +130,16 @@ class QuestAgent(SubAgent):
         run = await quest_runs.find(self, task_id)
         if run is not None and not tasks.finished(known):
             entries = await journal.entries(self, task_id)
-            changes = [quest_runs.progress_file(run, "cancelled", _answers(run, entries))]
+            base = entries.get("base")
+            answers = _answers(run, entries)
+            changes = [quest_runs.progress_file(run, "cancelled", answers, base)]
             with suppress(MergeConflict):  # the user has made the file their own
                 await self.commit_run(
                     run,
                     changes,
                     operation="cancelled",
                     what="cancelled",
-                    base=entries.get("base"),
+                    base=base,
                     own=entries.get("own"),
                 )
         return await super().cancel(task_id)

@@ -105,8 +105,10 @@ def view(run: Run, status: TaskStatus, reason: str | None = None) -> dict[str, A
     }
 
 
-def progress_file(run: Run, status: TaskStatus, answers: Mapping[str, str]) -> Change:
-    """Return the run's file: what is done, and what the user said."""
+def progress_file(
+    run: Run, status: TaskStatus, answers: Mapping[str, str], base: str | None
+) -> Change:
+    """Return the run's file: what is done, what the user said, and the commit it began on."""
     front = {
         "quest": run.quest.key,
         "run": run.id,
@@ -116,6 +118,8 @@ def progress_file(run: Run, status: TaskStatus, answers: Mapping[str, str]) -> C
         "steps": len(run.quest.steps),
         "started": run.started_on,
     }
+    if base is not None:
+        front["base"] = base
     head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
     lines = [f"# {run.quest.title}", ""]
     for index, step in enumerate(run.quest.steps):

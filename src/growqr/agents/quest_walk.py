@@ -165,7 +165,8 @@ class QuestWalk:
         return await settle(self._job, str(kept), self._agent.author)
 
     def _progress(self, status: TaskStatus) -> Change:
-        return quest_runs.progress_file(self._run, status, self._values)
+        base = self._job.saved("base")
+        return quest_runs.progress_file(self._run, status, self._values, base)
 
     def _own(self, more: Sequence[Change] = ()) -> dict[str, str]:
         """Return what the run has last written to each of its files, and `more`.

@@ -13,7 +13,9 @@ from growqr.agents.quests import Quest, load_quests
 from growqr.agents.quests.schema import Step
 from growqr.agents.snapshot import SavedMessage, SavedRun, Snapshot
 from growqr.events import ChannelMessage, Task
-from growqr.git.forge import BlobNotFound, Forge, RepoRef
+from growqr.git.forge import BlobNotFound, CommitNotFound, Forge, RepoRef
+from growqr.git.layout import SNAPSHOT
+from growqr.git.refs import is_sha
 from growqr.ids import derived_id
 
 if TYPE_CHECKING:
@@ -31,15 +33,20 @@ async def restore_runs(
 ) -> None:
     """Add to `change` the runs whose tasks are restored, with the answers given so far.
 
-    The task of a run that can't go on, because its quest is another one now, ends.
+    They go on from the commit that they began on, so that what the user has pushed meanwhile is
+    merged by their next step and not taken for something they had read. The task of a run that
+    can't go on, because its quest is another one now, ends.
     """
     quests = load_quests()
     forge, repo = agent.services.forge, agent.spec.repo
     found: dict[str, tuple[Run, dict[str, str]]] = {}
+    bases: dict[str, str | None] = {}
     for path in await _files(forge, repo):
-        read = run_in_file((await forge.blob(repo, path)).decode(errors="replace"), quests)
+        text = (await forge.blob(repo, path)).decode(errors="replace")
+        read = run_in_file(text, quests)
         if read is not None:
             found[read[0].task_id] = read
+            bases[read[0].task_id] = await _base_in_file(forge, repo, text)
     for saved_run in saved.runs:
         task = next((task for task in own if task.id == saved_run.task_id), None)
         if task is not None and task.id not in found:
@@ -56,7 +63,10 @@ async def restore_runs(
         if run is None or not can_go_on(run, quests):
             _end(change, task)
             continue
-        for key, value in journal_of(run, answers, said).items():
+        base = bases.get(task.id)
+        entries = journal_of(run, answers, said, base)
+        entries["base"] = base or await _last_alive(forge, repo)
+        for key, value in entries.items():
             journal.put(change, task.id, key, value)
 
 
@@ -94,10 +104,16 @@ def new_run(saved: SavedRun, day: str, quests: Mapping[str, Quest]) -> Run | Non
 
 
 def journal_of(
-    run: Run, answers: Mapping[str, str], said: Sequence[SavedMessage]
+    run: Run, answers: Mapping[str, str], said: Sequence[SavedMessage], base: str | None
 ) -> dict[str, Any]:
-    """Return what the finished steps had left in the run's journal."""
+    """Return what the finished steps had left in the run's journal; `base` is what the file says.
+
+    Of what the run has written only its own file matters: no step writes another's again.
+    """
+    file = quest_runs.progress_file(run, "running", answers, base)
     entries: dict[str, Any] = {}
+    if run.step:
+        entries["own"] = {file.path: (file.content or b"").decode()}
     for number, step in enumerate(run.quest.steps[: run.step]):
         text = answers.get(step.name or "", "")
         if step.ask is not None:
@@ -109,6 +125,19 @@ def journal_of(
         elif step.delegate is not None and step.name is not None:
             entries[f"value:{number}"] = text
     return entries
+
+
+async def _base_in_file(forge: Forge, repo: RepoRef, text: str) -> str | None:
+    base = str(front_matter.split(text)[0].get("base", ""))
+    try:
+        return (await forge.commit_info(repo, base)).sha if is_sha(base) else None
+    except CommitNotFound:
+        return None
+
+
+async def _last_alive(forge: Forge, repo: RepoRef) -> str | None:
+    """The commit up to which a run had surely begun, if its file does not tell on which."""
+    return next((c.sha for c in await forge.commits(repo, path=SNAPSHOT, limit=1)), None)
 
 
 async def _files(forge: Forge, repo: RepoRef) -> list[str]:
