@@ -11,6 +11,7 @@ from pyrivet import ActionError
 
 from growqr.agents import coding
 from growqr.git.forge import Author, Change, CommitRequest
+from growqr.ids import derived_id
 from growqr.settings import ModelSettings
 from tests.support.household import Household, household
 from tests.support.scripted_model import (
@@ -151,17 +152,16 @@ async def test_what_a_person_pushed_during_the_work_is_not_overwritten(
         asked = await home.event("coding", lambda e: e["type"] == "task.waiting")
         assert "+by hand" in asked["data"]["reason"]
         assert "+by the work" in asked["data"]["reason"]
-        wish = {"agent": "coding", "title": "Next", "prompt": "Look.\n\nrun: cat notes.txt"}
-        more = {"task_id": "tsk_next", "requested_by": home.actor_ids["grow"]}
-        await home.call("grow", "delegate", wish | more)
+        # What Ada says about other things is no answer: it is the next task.
+        following = derived_id("tsk", await home.say("coding", "Look.\n\nrun: cat notes.txt"))
         await home.event(
-            "coding", lambda e: (e["type"], e["task_id"]) == ("task.created", "tsk_next")
+            "coding", lambda e: (e["type"], e["task_id"]) == ("task.created", following)
         )
         await home.stop()
         await home.start()
         waiting = await home.call("coding", "task", asked["task_id"])
         assert (waiting["status"], waiting["question"]["kind"]) == ("waiting", "conflict")
-        assert (await home.call("coding", "task", "tsk_next"))["status"] == "queued"
+        assert (await home.call("coding", "task", following))["status"] == "queued"
         await home.say("coding", "keep mine")
         receipt = await home.reply("coding", message)
         task = (await finished(home))["data"]
@@ -172,7 +172,7 @@ async def test_what_a_person_pushed_during_the_work_is_not_overwritten(
         assert made.sha[:10] in receipt
         assert await home.forge.head(home.repo, f"task/{task['id']}") == made.sha
         looked = await home.event(
-            "coding", lambda e: (e["type"], e["task_id"]) == ("task.completed", "tsk_next")
+            "coding", lambda e: (e["type"], e["task_id"]) == ("task.completed", following)
         )
         summary = looked["data"]["result"]["summary"]
         assert "by hand" in summary, "the workspace has it as well"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic_ai.models.function import AgentInfo
 
-from growqr.agents.conflicts import Decision, decided
+from growqr.agents.decisions import Decision, decided, side_in
 from growqr.git.forge import Author, Change, CommitRequest
 from tests.agents.scripts import scripted
 from tests.support.household import Household, household
@@ -97,7 +97,7 @@ async def test_the_user_decides_what_stands_also_after_a_restart(
         await home.start()
         talk.home = home
 
-        await home.say("repo", answer)
+        await home.say("repo", answer, answers=question["data"]["message_id"])
         task = (await settled(home, "repo"))["data"]
         made = await home.forge.commit_info(home.repo, task["result"]["commit"])
         assert made.trailers["Kind"] == "settle"
@@ -126,7 +126,7 @@ async def test_an_answer_counts_only_for_what_it_was_shown(tmp_path: Path, engin
         second = await asked(home, "repo", first["seq"])
         assert second["data"]["text"].startswith("Meanwhile you have changed it again.")
         assert "+Changed my mind." in second["data"]["text"]
-        await home.say("repo", "what?")
+        await home.say("repo", "what?", answers=second["data"]["message_id"])
         third = await asked(home, "repo", second["seq"])
         assert third["data"]["text"].startswith("I did not understand")
         await home.say("repo", "mine")
@@ -149,6 +149,9 @@ async def test_a_quest_asks_before_it_writes_over_the_users_file(
         await home.say("quest", "Run 10 km")
         question = await asked(home, "quest")
         assert path in question["data"]["text"]
+        menu = await home.ask("quest", "hello, what can you do?")
+        assert menu.startswith("These quests are here."), "it is no answer, so it gets one"
+        assert (await home.call("quest", "task", question["task_id"]))["status"] == "waiting"
         await home.say("quest", "keep mine")
         await settled(home, "quest")
         assert await home.read(path) == "My own review.\n"
@@ -200,3 +203,16 @@ def test_answers_are_understood_or_asked_again(text: str, meant: Decision | None
 
 def test_words_for_several_files_at_once_are_no_answer() -> None:
     assert decided("```\nnew\n```", ["a", "b"]) is None
+
+
+@pytest.mark.parametrize("text", ["mine", "Keep yours.", "both versions"])
+def test_a_side_alone_is_an_answer(text: str) -> None:
+    assert side_in(text) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "what?", "keep mine and write a test", "Write.\n\n```python a.py\nmine\n```"],
+)
+def test_a_message_about_other_things_is_none(text: str) -> None:
+    assert side_in(text) is None

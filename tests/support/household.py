@@ -96,9 +96,9 @@ class Household:
         handle = self.client.get_or_create(agent, [self.actor_ids[agent]])
         return await handle.call(action, *arguments, retry=True)
 
-    async def say(self, agent: str, text: str) -> str:
+    async def say(self, agent: str, text: str, **more: Any) -> str:
         """Post a message of Ada's; returns its id."""
-        return str((await self.call(agent, "post_message", {"text": text}))["message_id"])
+        return str((await self.call(agent, "post_message", {"text": text, **more}))["message_id"])
 
     async def event(self, agent: str, wanted: Callable[[Json], bool], after: int = 0) -> Json:
         """Return the first event of an agent that is `wanted`, past or to come."""

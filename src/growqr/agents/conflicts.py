@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from growqr.agents.decisions import OPTIONS, Decision, decided
 from growqr.agents.delegation import Delegation
 from growqr.agents.questions import Asking
 from growqr.git.forge import Author, Change, CommitInfo, MergeConflict, Settlement
@@ -16,29 +16,9 @@ if TYPE_CHECKING:
     from growqr.agents.job import TaskJob
     from growqr.agents.spec import AgentSpec
 
-OPTIONS = ("keep mine", "keep yours", "both")
-Side = Literal["target", "source", "both"]
-_ANSWERS: tuple[tuple[re.Pattern[str], Side], ...] = (
-    (re.compile(r"(please )?(keep )?(both|both of them|both versions)"), "both"),
-    (re.compile(r"(please )?(keep |take )?(mine|my version|my own)"), "target"),
-    (re.compile(r"(please )?(keep |take )?(yours|your version)"), "source"),
-)
-_SIDES = {"target": "the user's version", "source": "the agent's version", "both": "both versions"}
-_BLOCK = re.compile(r"```[^\n]*\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)
 _MAX_FILES_SHOWN = 5
 _MAX_LINES_SHOWN = 40
 _MAX_CHARS_SHOWN = 2_000
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What a user's answer says; `text` is what the one file shall hold."""
-
-    prefer: Side
-    text: str | None = None
-
-    def in_words(self) -> str:
-        return "the user's own words" if self.text is not None else _SIDES[self.prefer]
 
 
 def settling_task(
@@ -104,15 +84,6 @@ async def settle(job: TaskJob, kept: str, author: Author) -> CommitInfo:
             hint = "Meanwhile you have changed it again.\n\n"
 
 
-def decided(text: str, paths: Sequence[str]) -> Decision | None:
-    """Return what an answer says; None when it says nothing that can be carried out."""
-    block = _BLOCK.search(text)
-    if block is not None and len(paths) == 1:
-        return Decision("target", block["text"])
-    words = " ".join(re.sub(r"[^a-z ]", " ", text.casefold()).split())
-    return next((Decision(side) for pattern, side in _ANSWERS if pattern.fullmatch(words)), None)
-
-
 async def _question(job: TaskJob, kept: str, head: str, paths: Sequence[str]) -> str:
     forge, repo = job.agent.services.forge, job.agent.spec.repo
     theirs = {file.path: file.patch for file in (await forge.diff(repo, kept, head)).files}
@@ -123,7 +94,7 @@ async def _question(job: TaskJob, kept: str, head: str, paths: Sequence[str]) ->
         parts.append(f"`{path}`: what I wanted to change\n\n{_shown(mine.get(path))}")
     if len(paths) > _MAX_FILES_SHOWN:
         parts.append(f"… and {len(paths) - _MAX_FILES_SHOWN} more files.")
-    own = ", or send the whole text that it should have in a code block (```)"
+    own = ", or reply to this question with the whole text that it should have in a code block"
     parts.append(
         "Which one stays? Answer `keep mine` (what you wrote), `keep yours` (what I wrote) or "
         f"`both` (one after the other){own if len(paths) == 1 else ''}."

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from growqr.agents import journal, messages, tasks
+from growqr.agents.decisions import side_in
 from growqr.errors import Conflict
 from growqr.events import ChannelMessage, Question, QuestionKind, Task, now
 from growqr.ids import derived_id, new_id
@@ -59,21 +60,21 @@ class Questions:
         rows = await self._agent.db.query("SELECT owner, text FROM journal WHERE key = ?", _ASKING)
         self._keys = {row["owner"]: row["text"].strip('"') for row in rows}
 
-    def oldest(self) -> Task | None:
-        """Return the task whose question has been open the longest."""
-        return next((task for task in self._agent.tasks.values() if self._is_open(task)), None)
-
     def meant_by(self, message: ChannelMessage) -> Task | None:
-        """Return the task that a user's message answers; None: it is no answer.
+        """Return the task that a user's message answers: the one whose question it names, else
+        the oldest that it may be an answer to; None: it is no answer.
 
         Raises QuestionClosed when the message names a question that is not open.
         """
         wanted = message.metadata.get("answers")
-        if wanted is None:
-            return self.oldest()
         for task in self._agent.tasks.values():
-            if self._is_open(task) and task.question and task.question.id == wanted:
+            question = task.question
+            if question is None or not self._is_open(task):
+                continue
+            if question.id == wanted or (wanted is None and _may_answer(message.text, question)):
                 return task
+        if wanted is None:
+            return None
         raise QuestionClosed("This question is not open any more, so your answer changed nothing.")
 
     async def wait(self, job: TaskJob, key: str, asking: Asking) -> ChannelMessage | None:
@@ -207,6 +208,14 @@ class Questions:
             agent.task_runs.take_answer(task_id, message)
 
         change.then(told)
+
+
+def _may_answer(text: str, question: Question) -> bool:
+    """Whether a message that names no question may be an answer to this one.
+
+    A conflict waits without end, and work goes on beside it: there only a side counts.
+    """
+    return question.kind != "conflict" or side_in(text) is not None
 
 
 def _answer_in(saved: Any) -> ChannelMessage | None:

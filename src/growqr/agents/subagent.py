@@ -96,7 +96,7 @@ class SubAgent(AgentActor):
     # Messages
 
     async def on_message(self, message: ChannelMessage) -> None:
-        """Answer the question that is meant, or the oldest open one; else it is a new task."""
+        """Answer the question that is meant; else it is a new task."""
         asker = self.questions.meant_by(message)
         if asker is not None:
             thanks = f"Thanks. I go on with “{asker.title}”."

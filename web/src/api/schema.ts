@@ -3111,7 +3111,7 @@ export interface components {
             text: string;
             /**
              * Answers
-             * @description Id of the question that this answers (`metadata.question.id`); without it, an agent with an open question takes the text as the answer to its oldest one.
+             * @description Id of the question that this answers (`metadata.question.id`); without it, an agent with an open question takes the text as the answer to its oldest one, about a conflict only where it says no more than which side stays.
              */
             answers?: string | null;
         };

@@ -108,7 +108,8 @@ class MessageIn(BaseModel):
         None,
         max_length=64,
         description="Id of the question that this answers (`metadata.question.id`); without it, "
-        "an agent with an open question takes the text as the answer to its oldest one.",
+        "an agent with an open question takes the text as the answer to its oldest one, about "
+        "a conflict only where it says no more than which side stays.",
     )
 
 
