@@ -1,9 +1,9 @@
 """What a commit costs: on our forges, by the `git` program, by plain pygit2, and by Gitea's API.
 
-Everyone writes the same small files to one repository, alone and sixteen at once. Only the
-embedded forge and Gitea have a commit on the disk before they answer; the `git` program and
-pygit2 are measured as they are. Gitea takes part when GROWQR_GIT__GITEA_URL and
-GROWQR_GIT__GITEA_TOKEN name one.
+Everyone writes the same small files to one repository, alone and sixteen at once. The embedded
+forge and Gitea have a commit on the disk before they answer; the `git` program and pygit2 are
+measured as they are, and told to sync objects and refs as well. Gitea takes part when
+GROWQR_GIT__GITEA_URL and GROWQR_GIT__GITEA_TOKEN name one.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from growqr.settings import GitSettings
 LARGE = 50_000
 WRITERS = 16
 WHO = Author("act_bench", "Bench", frozenset({"git.commit:**"}))
+_SYNCED = {False: "", True: ", synced"}
 REPO = RepoRef("rep_bench", "usr_bench", "grow")
 Commit = Callable[[int, int], Awaitable[None]]
 """Makes one commit, from its number and how many files it has."""
@@ -56,8 +57,9 @@ async def _measure(size: Size) -> list[Result]:
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as folder:
         results += await _embedded(Path(folder), size)
-        results += await _git_program(Path(folder), size)
-        results += await _pygit2(Path(folder), size)
+        for synced in (False, True):
+            results += await _git_program(Path(folder), size, synced=synced)
+            results += await _pygit2(Path(folder), size, synced=synced)
         url, token = (os.environ.get(f"GROWQR_GIT__GITEA_{n}", "") for n in ("URL", "TOKEN"))
         if url and token:
             results += await _gitea(Path(folder), size, url, token)
@@ -80,12 +82,14 @@ async def _embedded(folder: Path, size: Size) -> list[Result]:
         forge.close()
 
 
-async def _git_program(folder: Path, size: Size) -> list[Result]:
-    tree = folder / "tree"
+async def _git_program(folder: Path, size: Size, *, synced: bool) -> list[Result]:
+    tree = folder / f"tree-{synced}"
     _git("init", "-q", "-b", "main", str(tree))
     grow(tree / ".git", size.history)
     if size.history:
         _git("-C", str(tree), "reset", "-q", "--hard")
+    if synced:
+        _git("-C", str(tree), "config", "core.fsync", "objects,reference")
 
     async def commit(number: int, files: int) -> None:
         def work() -> None:
@@ -99,13 +103,14 @@ async def _git_program(folder: Path, size: Size) -> list[Result]:
         await asyncio.to_thread(work)
 
     return [
-        *await _row("git commit", commit, 1, 1, size.others),
-        *await _row("git commit", commit, 10, 1, size.others),
+        *await _row(f"git commit{_SYNCED[synced]}", commit, 1, 1, size.others),
+        *await _row(f"git commit{_SYNCED[synced]}", commit, 10, 1, size.others),
     ]
 
 
-async def _pygit2(folder: Path, size: Size) -> list[Result]:
-    repo = pygit2.init_repository(folder / "raw.git", bare=True, initial_head="main")
+async def _pygit2(folder: Path, size: Size, *, synced: bool) -> list[Result]:
+    path = folder / f"raw-{synced}.git"
+    repo = pygit2.init_repository(path, bare=True, initial_head="main")
     grow(Path(repo.path), size.history)
     who = pygit2.Signature("Bench", "bench@example.com")
 
@@ -119,10 +124,14 @@ async def _pygit2(folder: Path, size: Size) -> list[Result]:
         tree = index.write_tree(repo)
         repo.create_commit("refs/heads/main", who, who, f"write: {number}", tree, [head.id])
 
-    return [
-        *await _row("pygit2, not synced", commit, 1, 1, size.others),
-        *await _row("pygit2, not synced", commit, 10, 1, size.others),
-    ]
+    pygit2.settings.enable_fsync_gitdir(synced)
+    try:
+        return [
+            *await _row(f"pygit2{_SYNCED[synced]}", commit, 1, 1, size.others),
+            *await _row(f"pygit2{_SYNCED[synced]}", commit, 10, 1, size.others),
+        ]
+    finally:
+        pygit2.settings.enable_fsync_gitdir(False)
 
 
 async def _gitea(folder: Path, size: Size, url: str, token: str) -> list[Result]:

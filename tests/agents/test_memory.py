@@ -434,6 +434,6 @@ async def commit_later(forge: EmbeddedForge, path: str, content: bytes, at: date
     """Commit behind the forge's back, with a time of the test's own."""
     git = pygit2.Repository(str(forge.path(REPO.id)))
     head = git.references["refs/heads/main"].peel(pygit2.Commit)
-    tree = build_tree(git, head.tree, [Change(path, content)])
+    tree = build_tree(git, head.tree, [Change(path, content)]).tree_id
     who = pygit2.Signature("Ada", "ada@example.com", int(at.timestamp()), 0)
     git.create_commit("refs/heads/main", who, who, "change", tree, [head.id])

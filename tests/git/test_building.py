@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from growqr.git.building import build_tree
+from growqr.git.building import Built, build_tree, built_before
 from growqr.git.forge import Change
+from growqr.git.objects import tree_at
 from growqr.git.paths import PathInvalid
 
 names = st.sampled_from(["a", "b", "c", "d.md", "ü"])
@@ -23,10 +24,8 @@ def repository() -> Iterator[pygit2.Repository]:
         yield pygit2.init_repository(folder, bare=True)
 
 
-def tree_of(repo: pygit2.Repository, oid: pygit2.Oid) -> pygit2.Tree:
-    tree = repo[oid]
-    assert isinstance(tree, pygit2.Tree)
-    return tree
+def tree_of(repo: pygit2.Repository, built: Built) -> pygit2.Tree:
+    return tree_at(repo, built.tree_id)
 
 
 def files(tree: pygit2.Tree, prefix: str = "") -> dict[str, bytes]:
@@ -58,7 +57,7 @@ def test_a_row_of_commits_leaves_what_a_dictionary_would_hold(
     requests: list[dict[str, bytes | None]],
 ) -> None:
     with repository() as repo:
-        tree: pygit2.Tree | None = None
+        tree = tree_at(repo, repo.TreeBuilder().write())
         expected: dict[str, bytes] = {}
         for request in requests:
             changes = [Change(path, content) for path, content in request.items()]
@@ -73,9 +72,14 @@ def test_a_row_of_commits_leaves_what_a_dictionary_would_hold(
                 with pytest.raises(PathInvalid):
                     build_tree(repo, tree, changes)
             else:
-                tree = tree_of(repo, build_tree(repo, tree, changes))
+                built = build_tree(repo, tree, changes)
+                before, tree = tree, tree_of(repo, built)
+                assert files(tree) == after
                 expected = after
-                assert files(tree) == expected
+                # What was noted on the way is what comparing the two trees tells.
+                compared = built_before(tree, before)
+                assert sorted(built.paths) == sorted(compared.paths)
+                assert set(built.objects) == set(compared.objects)
 
 
 def test_modes_are_written_and_unchanged_folders_are_shared() -> None:
@@ -97,6 +101,6 @@ def test_a_file_below_a_link_is_refused() -> None:
     with repository() as repo:
         builder = repo.TreeBuilder()
         builder.insert("link", repo.create_blob(b"/etc"), 0o120000)
-        base = tree_of(repo, builder.write())
+        base = tree_at(repo, builder.write())
         with pytest.raises(PathInvalid):
             build_tree(repo, base, [Change("link/passwd", b"x")])

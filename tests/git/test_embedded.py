@@ -6,7 +6,10 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import pygit2
 import pytest
 
 from growqr.git import locking
@@ -57,6 +60,34 @@ async def test_a_writer_of_another_process_is_waited_for_but_not_forever(
     with locking.repository_lock(forge.path(REPO.id)), pytest.raises(ForgeBusy):
         await write(commits, {"a": b"1"}, "one")
     await write(commits, {"a": b"1"}, "one")
+
+
+class Overtaken:
+    """The refs of a repository; somebody else moves one as soon as it was read."""
+
+    def __init__(self, git: pygit2.Repository, target: pygit2.Oid) -> None:
+        self._git = git
+        self._target = target
+
+    def get(self, name: str) -> pygit2.Reference | None:
+        found = self._git.references.get(name)
+        self._git.references.create(name, self._target, force=True)
+        return found
+
+
+async def test_a_push_that_overtakes_a_commit_at_the_last_moment_is_not_overwritten(
+    forge: EmbeddedForge, commits: CommitService
+) -> None:
+    await forge.create(REPO)
+    first = await write(commits, {"a": b"1"}, "one")
+    pushed = await write(commits, {"a": b"2"}, "two")
+    git = pygit2.Repository(str(forge.path(REPO.id)))
+    old, ours = pygit2.Oid(hex=first.parents[0]), pygit2.Oid(hex=first.sha)
+    git.references["refs/heads/main"].set_target(old)
+    raced = SimpleNamespace(path=git.path, references=Overtaken(git, pygit2.Oid(hex=pushed.sha)))
+    moved = locking.move_ref(cast("pygit2.Repository", raced), "refs/heads/main", old, ours)
+    assert not moved
+    assert await forge.head(REPO) == pushed.sha
 
 
 async def test_a_damaged_repository_says_so(forge: EmbeddedForge) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pygit2
 
-from growqr.git.building import build_tree, make_durable, new_objects, sync_file, write_commit
+from growqr.git.building import build_tree, make_durable, sync_file, write_commit
 from growqr.git.forge import PLATFORM, ForgeBroken, RepoRef
 from growqr.git.layout import first_files
 from growqr.git.locking import move_ref
@@ -91,10 +91,9 @@ def first_commit(
     git: pygit2.Repository, repo: RepoRef, sign: Sign | None = None
 ) -> list[pygit2.Oid]:
     """Write the commit that every repository begins with; gives it and its objects. Blocks."""
-    tree = git[build_tree(git, None, first_files(repo))]
-    assert isinstance(tree, pygit2.Tree)
-    made = write_commit(git, PLATFORM, "init(repo): start", tree, [], sign)
-    return new_objects(made, tree, None)
+    built = build_tree(git, None, first_files(repo))
+    made = write_commit(git, PLATFORM, "init(repo): start", built.tree_id, [], sign)
+    return [made, *built.objects]
 
 
 def _fill(

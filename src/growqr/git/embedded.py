@@ -10,7 +10,7 @@ import pygit2
 from growqr.git import objects as reading
 from growqr.git import status_notes
 from growqr.git.bare import create_bare, create_imported, remove_bare
-from growqr.git.building import make_durable, sync_file
+from growqr.git.building import SYNC_THREADS, make_durable, sync_file
 from growqr.git.forge import RepoNotFound, RepoRef
 from growqr.git.local import LocalForge
 from growqr.git.locking import move_ref, repository_lock
@@ -23,7 +23,7 @@ class EmbeddedForge(LocalForge):
 
     def __init__(self, folder: Path, settings: GitSettings) -> None:
         super().__init__(folder, settings)
-        self._syncing = ThreadPoolExecutor(max_workers=8, thread_name_prefix="git-sync")
+        self._syncing = ThreadPoolExecutor(max_workers=SYNC_THREADS, thread_name_prefix="git-sync")
 
     def close(self) -> None:
         """End the threads; calls under way finish first."""

@@ -19,13 +19,12 @@ from weakref import WeakValueDictionary
 import pygit2
 
 from growqr.git import objects
-from growqr.git.building import build_tree, new_objects, write_commit
+from growqr.git.building import Built, build_tree, built_before, write_commit
 from growqr.git.forge import (
     Author,
     Branch,
     BranchExists,
     BranchNotFound,
-    Change,
     CommitInfo,
     CommitRequest,
     ForgeBusy,
@@ -130,14 +129,14 @@ class LocalForge(LocalReading):
             theirs = objects.resolve(git, source)
             seen = objects.resolve(git, settlement.seen) if settlement is not None else None
 
-            def build(ours: pygit2.Commit) -> tuple[pygit2.Tree, list[pygit2.Oid]] | None:
+            def build(ours: pygit2.Commit) -> tuple[Built, list[pygit2.Oid]] | None:
                 if ours.id == theirs.id or git.descendant_of(ours.id, theirs.id):
                     return None
                 if settlement is None or seen is None:
                     tree = merged_tree(git, ours, theirs)
                 else:
                     tree = settled_tree(git, ours, theirs, seen, settlement)
-                return tree, [ours.id, theirs.id]
+                return built_before(tree, ours.tree), [ours.id, theirs.id]
 
             return self._advance(repo, git, target, message, author, operation, None, build)
 
@@ -158,26 +157,31 @@ class LocalForge(LocalReading):
         def work(git: pygit2.Repository) -> CommitInfo:
             undone = objects.resolve(git, sha)
 
-            def build(head: pygit2.Commit) -> tuple[pygit2.Tree, list[pygit2.Oid]] | None:
+            def build(head: pygit2.Commit) -> tuple[Built, list[pygit2.Oid]] | None:
                 tree = reverted_tree(git, undone, head)
-                return None if tree.id == head.tree_id else (tree, [head.id])
+                if tree.id == head.tree_id:
+                    return None
+                return built_before(tree, head.tree), [head.id]
 
             return self._advance(repo, git, branch, message, author, operation, None, build)
 
         return await self._write(repo, work)
 
     def _commit(self, repo: RepoRef, git: pygit2.Repository, request: CommitRequest) -> CommitInfo:
-        def build(head: pygit2.Commit) -> tuple[pygit2.Tree, list[pygit2.Oid]] | None:
+        def build(head: pygit2.Commit) -> tuple[Built, list[pygit2.Oid]] | None:
             base = head if request.base is None else objects.resolve(git, request.base)
-            read = _tree(git, base.tree, request.own)
-            tree = _tree(git, read, request.changes)
-            if read.id != head.tree_id:
+            read = build_tree(git, base.tree, request.own)
+            read_tree = objects.tree_at(git, read.tree_id)
+            built = build_tree(git, read_tree, request.changes)
+            if read.tree_id != head.tree_id:
+                written = objects.tree_at(git, built.tree_id)
                 try:
-                    tree = rejoined_tree(git, read, head.tree, tree)
+                    tree = rejoined_tree(git, read_tree, head.tree, written)
                 except MergeConflict as conflict:
-                    kept = self._rescue(repo, git, request, base, read, tree)
+                    kept = self._rescue(repo, git, request, base, read, built)
                     raise MergeConflict(conflict.paths, kept) from conflict
-            return None if tree.id == head.tree_id else (tree, [head.id])
+                built = built_before(tree, head.tree)
+            return None if built.tree_id == head.tree_id else (built, [head.id])
 
         made = self._advance(
             repo,
@@ -199,17 +203,19 @@ class LocalForge(LocalReading):
         git: pygit2.Repository,
         request: CommitRequest,
         base: pygit2.Commit,
-        read: pygit2.Tree,
-        tree: pygit2.Tree,
+        read: Built,
+        built: Built,
     ) -> str:
         """Keep changes that did not fit, as a commit on what their writer had read."""
-        parent, below = base.id, []
-        if read.id != base.tree_id:
+        parent, below = base.id, list(read.objects)
+        if read.tree_id != base.tree_id:
             message = f"read: what {request.author.id} had written itself\n"
-            parent = write_commit(git, request.author, message, read, [base.id], self.sign)
-            below = new_objects(parent, read, base.tree)
-        made = write_commit(git, request.author, request.message, tree, [parent], self.sign)
-        fresh = [*new_objects(made, tree, read), *below]
+            parent = write_commit(git, request.author, message, read.tree_id, [base.id], self.sign)
+            below.append(parent)
+        made = write_commit(
+            git, request.author, request.message, built.tree_id, [parent], self.sign
+        )
+        fresh = [made, *built.objects, *below]
         self.keep(repo, git, rescue_ref(request.branch, str(made)), fresh)
         return str(made)
 
@@ -222,9 +228,11 @@ class LocalForge(LocalReading):
         author: Author,
         operation: str | None,
         expected_head: str | None,
-        build: Callable[[pygit2.Commit], tuple[pygit2.Tree, list[pygit2.Oid]] | None],
+        build: Callable[[pygit2.Commit], tuple[Built, list[pygit2.Oid]] | None],
     ) -> CommitInfo:
-        """Put one commit on the branch; `build` gives tree and parents, or None: no change."""
+        """Put one commit on the branch; `build` gives what differs from the branch, and the
+        parents, or None: no change.
+        """
         deadline = time.monotonic() + _RACE_SECONDS
         while time.monotonic() < deadline:
             oid = objects.branch_head(git, branch)
@@ -233,19 +241,18 @@ class LocalForge(LocalReading):
             if operation is not None:
                 done = self._operations.find(git, branch, oid, operation)
                 if done is not None:
-                    return objects.describe(git, objects.commit_at(git, done))
+                    return objects.describe(objects.commit_at(git, done))
             if expected_head is not None and expected_head != str(oid):
                 raise HeadMoved(branch, str(oid))
             head = objects.commit_at(git, oid)
             built = build(head)
             if built is None:
-                return objects.describe(git, head)
-            tree, parents = built
-            made = write_commit(git, author, message, tree, parents, self.sign)
-            fresh = new_objects(made, tree, head.tree)
-            if self.publish(repo, git, branch, old=oid, new=made, objects=fresh):
+                return objects.describe(head)
+            new, parents = built
+            made = write_commit(git, author, message, new.tree_id, parents, self.sign)
+            if self.publish(repo, git, branch, old=oid, new=made, objects=[made, *new.objects]):
                 self._operations.add(git, branch, old=oid, new=made, operation=operation)
-                return objects.describe(git, objects.commit_at(git, made))
+                return objects.describe(objects.commit_at(git, made), new.paths)
         raise ForgeBusy(f"others kept moving `{branch}` on; try again")
 
     def _point(
@@ -272,9 +279,3 @@ class LocalForge(LocalReading):
             done = await self.run(write)
         self.maintenance.wrote(path)
         return done
-
-
-def _tree(git: pygit2.Repository, base: pygit2.Tree, changes: Sequence[Change]) -> pygit2.Tree:
-    tree = git[build_tree(git, base, changes)] if changes else base
-    assert isinstance(tree, pygit2.Tree)
-    return tree

@@ -11,7 +11,6 @@ import pygit2
 
 from growqr.git.building import sync_file
 from growqr.git.forge import ForgeBroken, ForgeBusy
-from growqr.git.objects import ref_target
 
 LOCK_SECONDS = 15.0
 """How long a writer waits for another process to finish its commit."""
@@ -62,12 +61,16 @@ def move_ref(repo: pygit2.Repository, name: str, old: pygit2.Oid | None, new: py
     shown = name.removeprefix("refs/heads/")
     lock_file = Path(repo.path) / f"{name}.lock"
     deadline = time.monotonic() + REF_LOCK_SECONDS
-    while ref_target(repo, name) == old:
+    while True:
+        # Read once: what is written below is only taken if the ref is still as it was read here.
+        reference = repo.references.get(name)
+        if (reference.resolve().target if reference is not None else None) != old:
+            return False
         try:
-            if old is None:
+            if reference is None:
                 repo.references.create(name, new)
             else:
-                repo.references[name].set_target(new)
+                reference.set_target(new)
         except (pygit2.GitError, OSError, KeyError) as error:
             if time.monotonic() > deadline:
                 if lock_file.exists():
@@ -79,7 +82,6 @@ def move_ref(repo: pygit2.Repository, name: str, old: pygit2.Oid | None, new: py
             with suppress(FileNotFoundError):  # packed by a `git gc` right now
                 sync_file(Path(repo.path) / name)
             return True
-    return False
 
 
 def _remove_if_stale(lock_file: Path) -> None:

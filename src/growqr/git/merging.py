@@ -6,6 +6,7 @@ from pygit2.enums import FileMode, MergeFavor
 from growqr.git.building import build_tree
 from growqr.git.forge import MergeConflict, NotUndoable, Settlement
 from growqr.git.layout import SNAPSHOT
+from growqr.git.objects import tree_at
 
 
 def merged_tree(repo: pygit2.Repository, ours: pygit2.Commit, theirs: pygit2.Commit) -> pygit2.Tree:
@@ -65,9 +66,7 @@ def settled_tree(
         if chosen is not None:
             index.add(pygit2.IndexEntry(chosen.path, chosen.id, chosen.mode))
     tree = _tree(repo, index)
-    written = repo[build_tree(repo, tree, settlement.files)] if settlement.files else tree
-    assert isinstance(written, pygit2.Tree)
-    return written
+    return tree_at(repo, build_tree(repo, tree, settlement.files).tree_id)
 
 
 def _with_kept(
@@ -120,9 +119,7 @@ def _with_snapshot_of(
         top.insert(folder_name, builder.write(), FileMode.TREE)
     elif folder is not None:
         top.remove(folder_name)
-    changed = repo[top.write()]
-    assert isinstance(changed, pygit2.Tree)
-    return changed
+    return tree_at(repo, top.write())
 
 
 def _at(tree: pygit2.Tree, path: str) -> pygit2.Object | None:
@@ -136,9 +133,7 @@ def _tree(repo: pygit2.Repository, index: pygit2.Index) -> pygit2.Tree:
     conflicting = _conflicting(index)
     if conflicting:
         raise MergeConflict(conflicting)
-    tree = repo[index.write_tree(repo)]
-    assert isinstance(tree, pygit2.Tree)
-    return tree
+    return tree_at(repo, index.write_tree(repo))
 
 
 def _conflicting(index: pygit2.Index) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ Everything here blocks; `growqr.git.embedded` runs it in threads. What users pus
 and messages that are not UTF-8 are shown with replacement characters, links are never followed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 import pygit2
 from pygit2.enums import DeltaStatus, FileMode, SortMode
@@ -55,6 +56,13 @@ def commit_at(repo: pygit2.Repository, oid: pygit2.Oid) -> pygit2.Commit:
     """The commit of an id that is known to be one."""
     found = repo[oid]
     assert isinstance(found, pygit2.Commit)
+    return found
+
+
+def tree_at(repo: pygit2.Repository, oid: pygit2.Oid) -> pygit2.Tree:
+    """The tree of an id that is known to be one."""
+    found = repo[oid]
+    assert isinstance(found, pygit2.Tree)
     return found
 
 
@@ -141,7 +149,7 @@ def log(
         if waiting:
             waiting = str(commit.id) != after
         elif path is None or _touches(commit, path):
-            found.append(describe(repo, commit))
+            found.append(describe(commit))
     if waiting:
         raise CommitNotFound(f"{after} is not in the history of `{ref}`")
     return found
@@ -157,8 +165,8 @@ def _touches(commit: pygit2.Commit, path: str) -> bool:
     return all((entry.id if entry else None) != here for entry in before)
 
 
-def describe(repo: pygit2.Repository, commit: pygit2.Commit) -> CommitInfo:
-    """A commit as a plain value."""
+def describe(commit: pygit2.Commit, paths: Collection[str] | None = None) -> CommitInfo:
+    """A commit as a plain value; `paths` are what it changed, where that is known already."""
     message = commit.raw_message.decode(errors="replace")
     subject, _, rest = message.strip().partition("\n")
     try:
@@ -177,21 +185,22 @@ def describe(repo: pygit2.Repository, commit: pygit2.Commit) -> CommitInfo:
         subject=subject.strip(),
         body=body,
         trailers=trailers,
-        paths=tuple(changed_paths(commit, MAX_COMMIT_PATHS)),
+        paths=tuple(sorted(_changed_paths(commit) if paths is None else paths)[:MAX_COMMIT_PATHS]),
     )
 
 
-def changed_paths(commit: pygit2.Commit, limit: int) -> list[str]:
-    """What the commit changed against its first parent (or nothing), sorted, at most `limit`."""
+def _changed_paths(commit: pygit2.Commit) -> Iterator[str]:
+    """What the commit changed against its first parent (or nothing), at most MAX_COMMIT_PATHS."""
     tree = commit.tree
     if commit.parent_ids:
         diff = commit.parents[0].tree.diff_to_tree(tree, context_lines=0)
     else:
         diff = tree.diff_to_tree(swap=True, context_lines=0)
-    paths: list[str] = []
-    for delta in diff.deltas:
-        if len(paths) == limit:
-            break
-        raw = delta.new_file.raw_path or delta.old_file.raw_path
-        paths.append(raw.decode(errors="replace"))
-    return sorted(paths)
+    for delta in islice(diff.deltas, MAX_COMMIT_PATHS):
+        yield delta_path(delta)
+
+
+def delta_path(delta: pygit2.DiffDelta) -> str:
+    """The path of a changed file, also of one that is gone."""
+    raw = delta.new_file.raw_path or delta.old_file.raw_path
+    return raw.decode(errors="replace")

@@ -1,9 +1,12 @@
-"""The environment that the `git` program gets from us: nothing of ours, and nobody's settings."""
+"""What Git gets from us, as a program and as a library: nothing of ours, nobody's settings."""
 
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+
+import pygit2
+from pygit2.enums import ConfigLevel
 
 SERVING = {
     # Where the repository's own settings say that a push cleans up, that is done by us.
@@ -34,3 +37,10 @@ def git_environment(
         "GIT_CONFIG_COUNT": str(len(settings)),
         **numbered,
     }
+
+
+def use_no_settings() -> None:
+    """Have libgit2, too, read a repository's own settings only; for the whole process."""
+    for level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL):
+        pygit2.settings.search_path[level] = ""
+    pygit2.settings.owner_validation = False  # as `safe.directory` says to the program

@@ -26,6 +26,7 @@ from growqr.git.forge import (
 )
 from growqr.git.merging import kept_conflicts, merge_conflicts
 from growqr.git.paths import check_path
+from growqr.git.program import use_no_settings
 from growqr.git.refs import check_branch
 from growqr.settings import GitSettings
 
@@ -40,6 +41,7 @@ class LocalReading(ABC):
     """Where calls run; None: asyncio's own threads."""
 
     def __init__(self, folder: Path, settings: GitSettings) -> None:
+        use_no_settings()
         self.folder = folder.resolve()
         self.settings = settings
 
@@ -115,9 +117,7 @@ class LocalReading(ABC):
         )
 
     async def commit_info(self, repo: RepoRef, sha: str) -> CommitInfo:
-        return await self._read(
-            repo, lambda git: objects.describe(git, objects.resolve(git, sha)), sha
-        )
+        return await self._read(repo, lambda git: objects.describe(objects.resolve(git, sha)), sha)
 
     async def diff(self, repo: RepoRef, base: str, head: str) -> Diff:
         return await self._read(

@@ -11,7 +11,7 @@ import pygit2
 from pydantic import TypeAdapter
 
 from growqr.errors import InvalidInput
-from growqr.git.building import build_tree, new_objects, write_commit
+from growqr.git.building import build_tree, write_commit
 from growqr.git.forge import PLATFORM, Change
 from growqr.git.objects import commit_at, ref_target
 from growqr.git.signing import Sign
@@ -46,11 +46,10 @@ def add(
     if len(known) > MAX_CONTEXTS:
         raise StatusInvalid(f"a commit has at most {MAX_CONTEXTS} statuses")
     lines = (_line(known[context]) for context in sorted(known))
-    tree = git[build_tree(git, before, [Change(path, "".join(lines).encode())])]
-    assert isinstance(tree, pygit2.Tree)
+    built = build_tree(git, before, [Change(path, "".join(lines).encode())])
     message = f"status({status.context}): {status.state}, {sha}\n"
     parents = [notes] if notes is not None else []
-    return new_objects(write_commit(git, PLATFORM, message, tree, parents, sign), tree, before)
+    return [write_commit(git, PLATFORM, message, built.tree_id, parents, sign), *built.objects]
 
 
 def _path(sha: pygit2.Oid) -> str:

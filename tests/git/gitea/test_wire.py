@@ -6,7 +6,7 @@ from pathlib import Path
 import pygit2
 import pytest
 
-from growqr.git.building import build_tree, new_objects, write_commit
+from growqr.git.building import build_tree, write_commit
 from growqr.git.forge import Author, Change
 from growqr.git.gitea.wire import Move, WireInvalid, branch_heads, push_error, push_request
 
@@ -30,11 +30,10 @@ def mine(tmp_path: Path) -> pygit2.Repository:
 
 def commit(repo: pygit2.Repository, changes: list[Change], parent: str | None) -> list[pygit2.Oid]:
     before = repo[parent].peel(pygit2.Tree) if parent else None
-    tree = repo[build_tree(repo, before, changes)]
-    assert isinstance(tree, pygit2.Tree)
+    built = build_tree(repo, before, changes)
     parents = [pygit2.Oid(hex=parent)] if parent else []
-    made = write_commit(repo, Author("act_1", "Grow"), "write(x): y\n", tree, parents)
-    return new_objects(made, tree, before)
+    made = write_commit(repo, Author("act_1", "Grow"), "write(x): y\n", built.tree_id, parents)
+    return [made, *built.objects]
 
 
 def push(
