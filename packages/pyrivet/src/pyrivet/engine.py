@@ -109,6 +109,7 @@ class Engine:
         self._log_file = log_file or self._data_dir / "engine.log"
         self._settings = dict(settings or {})
         self._port = port
+        self._log_start = 0
         self._ports: _Ports | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -161,14 +162,15 @@ class Engine:
                 await self._start()
                 return
             except EngineError as error:
-                if "While lock file" in str(error):
+                printed = self._printed()
+                if "While lock file" in printed:
                     # Perhaps that of a process that was killed, which is just shutting down.
                     if asyncio.get_running_loop().time() > deadline:
                         raise EngineError(
                             f"another engine uses {self._data_dir}: stop it or use another folder"
                         ) from error
                     await asyncio.sleep(_LOCK_POLL_SECONDS)
-                elif "in use" not in str(error) or attempt == _START_TRIES:
+                elif "in use" not in printed or attempt == _START_TRIES:
                     raise
                 # Another process took one of the free ports in between.
 
@@ -200,6 +202,7 @@ class Engine:
             # starts or stops.
             command = [setpriv, "--pdeathsig", "TERM", "--", *command]
         with self._open_log() as output:
+            self._log_start = output.seek(0, os.SEEK_END)
             self._process = await asyncio.create_subprocess_exec(
                 *command,
                 env=self._environment(),
@@ -278,14 +281,20 @@ class Engine:
         return open(self._log_file, "ab", opener=_open_private)
 
     def _last_lines(self) -> str:
+        return "\n".join(line[:400] for line in self._printed().splitlines()[-_LAST_LINES:])
+
+    def _printed(self) -> str:
+        """Return what the log got since the last start, also from an engine that was shutting down.
+
+        Not the engine's settings, and not the token.
+        """
         try:
             with self._log_file.open("rb") as log_file:
-                log_file.seek(max(0, self._log_file.stat().st_size - 8192))
-                lines = log_file.read().decode(errors="replace").splitlines()
+                log_file.seek(self._log_start)
+                lines = log_file.read(_MAX_LOG_BYTES).decode(errors="replace").splitlines()
         except OSError as error:
             return str(error)
-        kept = [line for line in lines if "loaded config" not in line][-_LAST_LINES:]
-        text = "\n".join(line[:400] for line in kept)
+        text = "\n".join(line for line in lines if "loaded config" not in line)
         return text if self.token is None else text.replace(self.token, "…")
 
 
