@@ -1,63 +1,40 @@
-"""The worker's connection to the engine: what is numbered, repeated, and given up."""
+"""The worker's connection to the engine: what is numbered, repeated, answered and given up."""
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
-from pyrivet import Actor, Worker, WorkerError, action
+from pyrivet import (
+    Actor,
+    ActorHandle,
+    ActorOptions,
+    CallInterrupted,
+    DatabaseError,
+    Engine,
+    Worker,
+    WorkerError,
+    action,
+)
 from pyrivet import _protocol as p
-from pyrivet._envoy import open_socket
-from pyrivet._history import CommandLog, EventHistory
+from pyrivet._database import Database
+from pyrivet._envoy import Envoy, open_socket
 
 from .conftest import Stage
 
-RUNNING = p.StateUpdate(p.Running())
-STOPPED = p.StateUpdate(p.Stopped(p.StopCode.OK, None))
+pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
-
-def indexes(history: EventHistory) -> list[tuple[str, int, int]]:
-    places = [event.checkpoint for event in history.unacknowledged()]
-    return [(place.actor_id, place.generation, place.index) for place in places]
-
-
-def test_events_are_numbered_per_generation_and_repeated_until_acknowledged() -> None:
-    history = EventHistory()
-    for actor, generation in (("a", 1), ("a", 1), ("b", 1), ("a", 2)):
-        history.add(actor, generation, RUNNING)
-    assert indexes(history) == [("a", 1, 0), ("a", 1, 1), ("b", 1, 0), ("a", 2, 0)]
-    history.acknowledge([p.Checkpoint("a", 1, 0), p.Checkpoint("c", 1, 9)])
-    assert indexes(history) == [("a", 1, 1), ("b", 1, 0), ("a", 2, 0)]
-    assert history.add("a", 1, RUNNING).checkpoint.index == 2
-
-
-def test_stopped_generation_is_forgotten_only_when_the_engine_has_surely_read_it() -> None:
-    history = EventHistory()
-    history.add("a", 1, STOPPED)
-    history.add("b", 1, RUNNING)
-    history.pinged()
-    history.pinged()
-    # A reconnect: what was sent before may be lost, so pings count from here.
-    assert indexes(history) == [("a", 1, 0), ("b", 1, 0)]
-    for _ in range(3):
-        history.pinged()
-    assert indexes(history) == [("b", 1, 0)]
-
-
-def test_replayed_commands_are_not_obeyed_again() -> None:
-    log = CommandLog()
-    first, second = p.Checkpoint("a", 1, 1), p.Checkpoint("a", 1, 2)
-    assert [log.accept(each) for each in (first, second, first, second)] == [
-        True,
-        True,
-        False,
-        False,
-    ]
-    assert log.accept(p.Checkpoint("a", 2, 1))
-    assert not log.accept(second)
-    assert log.accept(p.Checkpoint("b", 1, 1))
+ACKNOWLEDGED_EVERY = 250
+PINGS = 6
+# The engine gives a worker up after as many milliseconds without an answer.
+IMPATIENT = {"PEGBOARD__ENVOY_UPDATE_PING_INTERVAL": "100", "PEGBOARD__ENVOY_PING_TIMEOUT": "300"}
 
 
 class Still(Actor):
-    """Remembers in memory only."""
+    """Remembers in memory only, and never sleeps by itself."""
+
+    options = ActorOptions(sleep_after=None)
 
     def __init__(self) -> None:
         self.calls = 0
@@ -67,22 +44,145 @@ class Still(Actor):
         self.calls += 1
         return self.calls, self.generation
 
+    @action
+    async def doze(self) -> None:
+        """Ask for sleep at the worst moment: while there is no connection."""
+        cut(self.envoy())
+        self.sleep()
 
-@pytest.mark.anyio
-@pytest.mark.live
+    @action
+    async def fidget(self, times: int) -> int:
+        """Report so many events; returns how many are kept when the engine has some."""
+        envoy = self.envoy()
+        for _ in range(times):
+            envoy.emit(self.id, self.generation, p.SetAlarm(None))
+        while len(kept := envoy._history.unacknowledged()) > ACKNOWLEDGED_EVERY:
+            await asyncio.sleep(0.01)
+        return len(kept)
+
+    @action
+    async def write_as_before(self, sql: str) -> str:
+        """Write as the generation before this one; returns what became of that."""
+        reasons: list[str] = []
+
+        class Owner:
+            fail = reasons.append
+
+            def interrupted(self) -> None: ...
+
+        with pytest.raises(DatabaseError):
+            await Database(self.envoy(), self.id, self.generation - 1, Owner()).execute(sql)
+        return ", ".join(reasons)
+
+    @action
+    async def rows(self) -> int:
+        return len(await self.db.query("SELECT * FROM note"))
+
+    async def on_create(self) -> None:
+        await self.db.script("CREATE TABLE note (text TEXT)")
+
+    def envoy(self) -> Envoy:
+        return self.db._envoy
+
+
+def cut(envoy: Envoy) -> None:
+    """Break the connection without a word, as a network does."""
+    assert envoy._socket is not None
+    envoy._socket.transport.abort()
+    envoy.ready.clear()  # as the reading side will do in a moment
+
+
+async def doze(still: ActorHandle, worker: Worker) -> None:
+    with pytest.raises(CallInterrupted):
+        await still.call("doze")
+    while worker.actors:
+        await asyncio.sleep(0.01)
+
+
 async def test_actor_runs_on_through_a_broken_connection(stage: Stage, key: list[str]) -> None:
     worker = await stage.work(still=Still)
     still = (await stage.client()).get_or_create("still", key)
     for number in range(1, 4):
         assert await still.call("call", retry=True) == [number, 1]
-        socket = worker._host.envoy._socket
-        assert socket is not None
-        socket.transport.abort()
-        await socket.wait_closed()
+        cut(worker._host.envoy)
 
 
-@pytest.mark.anyio
-@pytest.mark.live
+async def test_command_that_is_replayed_starts_no_second_instance(
+    stage: Stage, key: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await stage.work(still=Still)
+    envoy = worker._host.envoy
+    accept, send = envoy._commands.accept, envoy.send
+    replayed = asyncio.Event()
+
+    def send_no_receipt(message: p.ToEngine, *rest: Any) -> None:
+        if not isinstance(message, p.AckCommands):
+            send(message, *rest)
+
+    def note(checkpoint: p.Checkpoint) -> bool:
+        new = accept(checkpoint)
+        if not new:
+            replayed.set()
+        return new
+
+    monkeypatch.setattr(envoy, "send", send_no_receipt)
+    monkeypatch.setattr(envoy._commands, "accept", note)
+    still = (await stage.client()).get_or_create("still", key)
+    assert await still.call("call") == [1, 1]
+    cut(envoy)
+    await replayed.wait()
+    assert await still.call("call", retry=True) == [2, 1]
+    assert worker.actors == 1
+
+
+async def test_event_without_a_connection_is_sent_on_the_next(stage: Stage, key: list[str]) -> None:
+    worker = await stage.work(still=Still)
+    still = (await stage.client()).get_or_create("still", key)
+    await doze(still, worker)
+    assert await still.call("call") == [1, 2]
+
+
+async def test_events_are_forgotten_once_the_engine_has_them(stage: Stage, key: list[str]) -> None:
+    await stage.work(still=Still)
+    still = (await stage.client()).get_or_create("still", key)
+    assert await still.call("fidget", 2 * ACKNOWLEDGED_EVERY) <= ACKNOWLEDGED_EVERY
+
+
+async def test_database_refuses_a_generation_that_has_been_replaced(
+    stage: Stage, key: list[str]
+) -> None:
+    worker = await stage.work(still=Still)
+    still = (await stage.client()).get_or_create("still", key)
+    await doze(still, worker)
+    write = "INSERT INTO note VALUES ('late')"
+    assert await still.call("write_as_before", write) == "another generation has started"
+    assert await still.call("rows") == 0
+
+
+async def test_pings_are_answered(engine_binary: Path, tmp_path: Path) -> None:
+    async with (
+        Engine(engine_binary, tmp_path, settings=IMPATIENT) as engine,
+        Worker(engine.endpoint, {}) as worker,
+    ):
+        envoy = worker._host.envoy
+        pinged, first = asyncio.Semaphore(0), envoy._socket
+        envoy._history.pinged = pinged.release  # type: ignore[method-assign]
+        for _ in range(PINGS):
+            await pinged.acquire()
+        assert envoy._socket is first
+
+
+async def test_engine_knows_which_actors_there_are(stage: Stage, engine: Engine) -> None:
+    await stage.work(rare=Still)
+    async with httpx.AsyncClient(base_url=stage.endpoint, trust_env=False) as http:
+        headers, query = {"authorization": f"Bearer {stage.token}"}, {"namespace": "default"}
+        names: dict[str, Any] = {}
+        while "rare" not in names:
+            answer = await http.get("/actors/names", params=query, headers=headers)
+            names = answer.raise_for_status().json()["names"]
+    assert names["rare"] == {"metadata": {}}
+
+
 async def test_worker_whose_key_another_uses_stops_its_actors_and_ends(
     stage: Stage, key: list[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""The client protocol's JSON, keys, and what both ends remember of each other."""
+"""The client protocol's JSON, and keys."""
 
 import json
 from typing import Any
@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyrivet import _protocol as p
 from pyrivet import _wire
-from pyrivet._history import CommandLog, EventHistory
 from pyrivet._key import join_key, split_key
 from pyrivet.errors import ProtocolError
 
@@ -95,31 +93,3 @@ def test_parameters_travel_as_a_subprotocol() -> None:
 @given(st.lists(st.text("ab/\\0"), max_size=4))
 def test_keys_survive_joining(parts: list[str]) -> None:
     assert split_key(join_key(tuple(parts))) == tuple(parts)
-
-
-def test_commands_count_once() -> None:
-    log = CommandLog()
-    assert log.accept(p.Checkpoint("a", 1, 1))
-    assert not log.accept(p.Checkpoint("a", 1, 1))
-    assert log.accept(p.Checkpoint("a", 1, 2))
-    assert log.accept(p.Checkpoint("a", 2, 1))
-    assert not log.accept(p.Checkpoint("a", 1, 3))
-    assert log.accept(p.Checkpoint("b", 1, 1))
-
-
-def test_events_are_kept_until_the_engine_has_them() -> None:
-    history = EventHistory()
-    running = p.StateUpdate(p.Running())
-    stopped = p.StateUpdate(p.Stopped(p.StopCode.OK, None))
-    first = history.add("a", 1, running)
-    second = history.add("a", 1, stopped)
-    other = history.add("b", 4, running)
-    assert [first.checkpoint.index, second.checkpoint.index, other.checkpoint.index] == [0, 1, 0]
-    history.acknowledge([first.checkpoint, p.Checkpoint("gone", 1, 9)])
-    assert history.unacknowledged() == [second, other]
-    history.pinged()
-    history.pinged()
-    assert second in history.unacknowledged()  # sent again: the pings before do not count
-    for _ in range(3):
-        history.pinged()
-    assert history.unacknowledged() == [other]
