@@ -15,7 +15,7 @@ from growqr.identity.accounts import (
     LoginFailed,
     RefreshRefused,
 )
-from growqr.identity.attempts import Attempts, TooManyAttempts
+from growqr.identity.attempts import TooManyAttempts
 from growqr.identity.passwords import Passwords
 from growqr.identity.tokens import TokenService
 
@@ -193,16 +193,3 @@ async def test_the_same_password_typed_differently_matches(passwords: Passwords)
     assert await passwords.matches(stored, "Zu\u0308rich am See")
     assert not await passwords.matches(stored, "Zurich am See")
     assert not await passwords.matches(None, "nobody has this password")
-
-
-def test_attempts_come_back_after_their_time() -> None:
-    now = 100.0
-    attempts = Attempts(2, 60, clock=lambda: now)
-    attempts.count("a")
-    attempts.count("a")
-    with pytest.raises(TooManyAttempts) as caught:
-        attempts.check("a")
-    assert caught.value.extra["retry_after"] == 60
-    attempts.check("b")
-    now += 61
-    attempts.check("a")

@@ -29,11 +29,11 @@ from growqr.api.agents_gateway import AgentGateway
 from growqr.db.engine import Database
 from growqr.db.registry import list_actors
 from growqr.db.tables import ActorRow, PullRequest, Repo, Subscription, Usage, User
-from growqr.errors import NotFound
+from growqr.errors import GrowError, NotFound
 from growqr.git.bundles import write_bundle
 from growqr.git.forge import Forge
 from growqr.git.repos import ref_of
-from growqr.identity.attempts import Attempts
+from growqr.identity.attempts import AttemptLimit
 
 KEPT = timedelta(days=7)
 _PER_DAY = 5
@@ -71,7 +71,7 @@ class Exports:
         self._forge = forge
         self._agents = agents
         self._turn = asyncio.Lock()
-        self._made = Attempts(_PER_DAY, 86_400)
+        self._made = AttemptLimit(db, "export", _PER_DAY, 86_400)
 
     async def make(self, user_id: str) -> Export:
         """Write the user's file, complete when this returns.
@@ -79,13 +79,15 @@ class Exports:
         Raises TooManyAttempts after five a day, and AgentUnavailable, ForgeDown and the like:
         then nothing is left behind.
         """
-        self._made.check(user_id)
-        async with self._turn:  # one at a time: a copy of everything is heavy on the disk
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".draft-", dir=self._folder) as aside:
-                made = await self._write(user_id, Path(aside))
-        self._made.count(user_id)
-        return made
+        await self._made.take(user_id)
+        try:
+            async with self._turn:  # one at a time: a copy of everything is heavy on the disk
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with tempfile.TemporaryDirectory(prefix=".draft-", dir=self._folder) as aside:
+                    return await self._write(user_id, Path(aside))
+        except GrowError:
+            await self._made.give_back(user_id)
+            raise
 
     def find(self, name: str) -> Path:
         """Return the file of that name; raises NotFound."""

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CursorResult, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from growqr.db.tables import ActorRow, Subscription, Usage, WebhookEvent
+from growqr.db.upsert import insert_into
 
 KEEP_WEBHOOKS = timedelta(days=30)
 """Stripe tries for 3 days, Svix for 28 hours."""
@@ -24,7 +24,7 @@ async def find_subscription(session: AsyncSession, **by: str) -> Subscription | 
 async def add_customer(session: AsyncSession, user_id: str, customer_id: str) -> None:
     """Note a user's customer id; the first one stays."""
     await session.execute(
-        _insert(session, Subscription)
+        insert_into(session, Subscription)
         .values(
             user_id=user_id,
             customer_id=customer_id,
@@ -113,7 +113,7 @@ async def was_handled(session: AsyncSession, event_id: str) -> bool:
 async def note_handled(session: AsyncSession, event_id: str) -> None:
     """Remember a webhook; a repeat is no error."""
     await session.execute(
-        _insert(session, WebhookEvent)
+        insert_into(session, WebhookEvent)
         .values(id=event_id, handled_at=datetime.now(UTC))
         .on_conflict_do_nothing()
     )
@@ -128,7 +128,7 @@ async def add_usage(session: AsyncSession, user_id: str, day: date, **amounts: i
     """Add to the counts of a day; `amounts` by column."""
     counts = {"messages": 0, "model_tokens": 0, "workspace_seconds": 0} | amounts
     await session.execute(
-        _insert(session, Usage)
+        insert_into(session, Usage)
         .values(user_id=user_id, day=day, **counts)
         .on_conflict_do_update(
             index_elements=["user_id", "day"],
@@ -162,9 +162,3 @@ async def usage_between(
         .order_by(Usage.day)
     )
     return rows.all()
-
-
-def _insert(session: AsyncSession, table: Any) -> Any:
-    """SQLite and PostgreSQL spell `ON CONFLICT` alike, but SQLAlchemy keeps them apart."""
-    dialect = session.get_bind().dialect.name
-    return (sqlite if dialect == "sqlite" else postgresql).insert(table)

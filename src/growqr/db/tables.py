@@ -80,6 +80,17 @@ class RefreshToken(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class Attempts(Base):
+    """How often something was tried, by a SHA-256 of what; see `growqr.identity.attempts`."""
+
+    __tablename__ = "attempts"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    until: Mapped[datetime] = mapped_column(index=True)
+    """When the count begins anew."""
+
+
 class Repo(Base):
     """A repository; the Git data itself is in the forge."""
 

@@ -13,7 +13,7 @@ from growqr.db import accounts as queries
 from growqr.db.engine import Database
 from growqr.db.tables import RefreshToken, User
 from growqr.errors import Conflict, InvalidInput, Unauthenticated
-from growqr.identity.attempts import Attempts
+from growqr.identity.attempts import AttemptLimit
 from growqr.identity.passwords import Passwords
 from growqr.identity.principal import Principal
 from growqr.identity.tokens import TokenService
@@ -80,17 +80,18 @@ class Accounts:
         self._tokens = tokens
         self._refresh_lifetime = timedelta(days=settings.refresh_days)
         self._passwords = passwords or Passwords()
-        self._registrations = Attempts(settings.registrations_per_hour, 3600)
-        self._failures = Attempts(settings.login_failures, _LOCKED_SECONDS)
-        self._failures_anywhere = Attempts(_ANYWHERE * settings.login_failures, _LOCKED_SECONDS)
+        self._registrations = AttemptLimit(db, "register", settings.registrations_per_hour, 3600)
+        self._failures = AttemptLimit(db, "login", settings.login_failures, _LOCKED_SECONDS)
+        self._failures_anywhere = AttemptLimit(
+            db, "login from anywhere", _ANYWHERE * settings.login_failures, _LOCKED_SECONDS
+        )
 
     async def register(self, *, email: str, password: str, name: str, address: str) -> Login:
         """Make an account; `address` is where the request came from.
 
         Raises EmailInvalid, EmailTaken, TooManyAttempts.
         """
-        self._registrations.check(address)
-        self._registrations.count(address)
+        await self._registrations.take(address)
         user = User(
             id=new_id("usr"),
             email=_normal_email(email),
@@ -111,13 +112,13 @@ class Accounts:
             email = _normal_email(email)
         except EmailInvalid:
             email = ""  # nobody has it; the work and the answer are the same as for a wrong one
-        self._begin_attempt(email, address)
+        await self._begin_attempt(email, address)
         async with self._db.session() as session:
             user = await queries.find_user_by_email(session, email)
         if not await self._passwords.matches(user.password_hash if user else None, password):
             raise LoginFailed("The e-mail address or the password is wrong.")
         assert user is not None
-        self._attempt_succeeded(email, address)
+        await self._attempt_succeeded(email, address)
         async with self._db.session() as session:
             await queries.drop_expired_tokens(session, user.id, datetime.now(UTC))
             return self._log_in(session, user)
@@ -173,23 +174,20 @@ class Accounts:
 
     async def check_password(self, user_id: str, password: str, *, address: str) -> None:
         """Raise LoginFailed unless this is the user's password, and TooManyAttempts."""
-        self._begin_attempt(user_id, address)
+        await self._begin_attempt(user_id, address)
         async with self._db.session() as session:
             user = await session.get(User, user_id)
         if not await self._passwords.matches(user.password_hash if user else None, password):
             raise LoginFailed("The password is wrong.")
-        self._attempt_succeeded(user_id, address)
+        await self._attempt_succeeded(user_id, address)
 
-    def _begin_attempt(self, account: str, address: str) -> None:
-        """Count a failure before the password is checked, or attempts at once would all pass."""
-        self._failures.check(f"{account} {address}")
-        self._failures_anywhere.check(account)
-        self._failures.count(f"{account} {address}")
-        self._failures_anywhere.count(account)
+    async def _begin_attempt(self, account: str, address: str) -> None:
+        await self._failures.take(f"{account} {address}")
+        await self._failures_anywhere.take(account)
 
-    def _attempt_succeeded(self, account: str, address: str) -> None:
-        self._failures.forget(f"{account} {address}")
-        self._failures_anywhere.forget(account)
+    async def _attempt_succeeded(self, account: str, address: str) -> None:
+        await self._failures.forget(f"{account} {address}")
+        await self._failures_anywhere.forget(account)
 
     def _log_in(self, session: AsyncSession, user: User, family_id: str | None = None) -> Login:
         principal = Principal(user.id, user.email, user.name)
