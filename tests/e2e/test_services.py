@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from growqr.identity.keys import SigningKeys
 from growqr.testing import Platform
 from tests.support.person import Person
 
@@ -105,6 +106,11 @@ def test_a_rotation_of_keys_is_noticed_by_nobody(platform: Platform) -> None:
     (new,) = (word.strip(".") for word in done.stdout.split() if len(word.strip(".")) == 43)
     published = httpx.get(f"{platform.url}/.well-known/jwks.json", trust_env=False).json()["keys"]
     assert (published[0]["kid"], len(published)) == (new, 2)
+    assert '"score": 100' in ask(ada, 'ask the service qscore latest {"skill": "go"}')
+
+    # One that signs at once, as after the minutes in between: the service reads the keys again.
+    keys = SigningKeys(platform.data_dir / "secrets")
+    assert keys.rotate(overlap=3600, ahead=0) == keys.current()[0]
     assert '"score": 100' in ask(ada, 'ask the service qscore latest {"skill": "go"}')
     assert ada.get("/auth/me")["id"] == ada.session["user"]["id"]
 

@@ -12,7 +12,7 @@ from joserfc.jwk import KeySet, OctKey
 from typer.testing import CliRunner
 
 from growqr.cli import app
-from growqr.identity.keys import SigningKeys
+from growqr.identity.keys import AHEAD_SECONDS, KEEP_SECONDS, SigningKeys
 from growqr.identity.principal import Principal
 from growqr.identity.tokens import TokenInvalid, TokenService
 
@@ -103,8 +103,11 @@ def test_rotation_is_seen_by_every_process_and_ends_no_session(tmp_path: Path) -
     before = two.issue(ADA).text
     old = two.keys.current()[0]
     new = one.rotate()
+    assert {key["kid"] for key in two.keys.published()["keys"]} == {new, old}
+    now += KEEP_SECONDS  # who has just read the keys may use them for this long
+    assert one.keys.current()[0] == two.keys.current()[0] == old
+    now = 1_000_000.0 + AHEAD_SECONDS
     assert one.keys.current()[0] == two.keys.current()[0] == new
-    assert [key["kid"] for key in two.keys.published()["keys"]] == [new, old]
     assert two.verify(before) == one.verify(before) == ADA
     assert two.verify(one.issue(ADA).text) == ADA
 
@@ -114,6 +117,25 @@ def test_rotation_is_seen_by_every_process_and_ends_no_session(tmp_path: Path) -
         two.verify(before)
     one.rotate()
     assert len(json.loads((secrets / "token-keys.json").read_text())["keys"]) == 2
+
+
+def test_keys_sign_one_after_the_other_also_when_they_are_made_in_a_hurry(tmp_path: Path) -> None:
+    now = 1_000_000.0
+    tokens = TokenService(SigningKeys(tmp_path, lambda: now), HOUR)
+    first = tokens.keys.current()[0]
+    second = tokens.rotate()
+    now += 10
+    third = tokens.rotate()
+    signs = []
+    for step in (AHEAD_SECONDS - 11, 1, 10):
+        now += step
+        signs.append(tokens.keys.current()[0])
+        assert tokens.verify(tokens.issue(ADA).text) == ADA
+    assert signs == [first, second, third]
+    tokens.rotate()
+    at_once = tokens.rotate(revoke=True)
+    assert tokens.keys.current()[0] == at_once
+    assert [key["kid"] for key in tokens.keys.published()["keys"]] == [at_once]
 
 
 def test_a_key_that_got_out_is_worthless_at_once(tmp_path: Path) -> None:

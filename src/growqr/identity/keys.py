@@ -1,8 +1,9 @@
 """The keys that sign our tokens: one signs, those before it verify until their tokens are over.
 
-They are a JSON Web Key Set in `secrets/token-keys.json`, the newest first. Every process that
-shares the folder sees a rotation with its next token: the file is looked at each time and read
-when it has changed.
+A new one is published before it signs, so that whoever keeps the published keys for as long as
+they may has it by then. The keys are a JSON Web Key Set in `secrets/token-keys.json`, the newest
+first. Every process that shares the folder sees a rotation with its next token: the file is
+looked at each time and read when it has changed.
 """
 
 import fcntl
@@ -19,6 +20,10 @@ from joserfc.jwk import OKPKey
 from growqr.secret_files import own_secret
 
 ALGORITHM = "Ed25519"
+KEEP_SECONDS = 300
+"""How long others may keep the published keys without reading them again."""
+AHEAD_SECONDS = KEEP_SECONDS + 60
+"""From publishing a key to signing with it."""
 _FILE = "token-keys.json"
 
 
@@ -31,13 +36,17 @@ class SigningKeys:
         self._clock = clock
         self._seen: tuple[int, int] = (0, 0)
         self._keys: dict[str, OKPKey] = {}
+        self._from: dict[str, float] = {}
         self._until: dict[str, float] = {}
         own_secret(secrets, _FILE, lambda: _dump([_new_key()]))
 
     def current(self) -> tuple[str, OKPKey]:
         """Return the key that signs, with its id."""
         self._look()
-        return next(iter(self._keys.items()))
+        now = self._clock()
+        return next(
+            (key_id, key) for key_id, key in self._keys.items() if self._from.get(key_id, 0) <= now
+        )
 
     def find(self, key_id: str) -> OKPKey | None:
         """Return a key that verifies now."""
@@ -57,19 +66,19 @@ class SigningKeys:
             ]
         }
 
-    def rotate(self, overlap: float) -> str:
-        """Sign with a new key from now on and return its id.
+    def rotate(self, overlap: float, ahead: float = AHEAD_SECONDS) -> str:
+        """Publish a new key, sign with it `ahead` seconds later, and return its id.
 
-        The keys until now verify for `overlap` seconds more; with 0, at once no more: what
-        they have signed is worthless.
+        The keys until then verify for `overlap` seconds more; with 0 for both, at once no
+        more: what they have signed is worthless.
         """
         with (self._file.parent / f".{_FILE}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             now = self._clock()
             new = _new_key()
-            kept = [new]
+            kept = [{**new, "nbf": now + ahead}]
             for key in json.loads(self._file.read_text())["keys"]:
-                key["exp"] = min(key.get("exp", float("inf")), now + overlap)
+                key["exp"] = min(key.get("exp", float("inf")), now + ahead + overlap)
                 if key["exp"] > now:
                     kept.append(key)
             self._replace(_dump(kept))
@@ -81,6 +90,7 @@ class SigningKeys:
             return
         entries = json.loads(self._file.read_text())["keys"]
         self._keys = {entry["kid"]: OKPKey.import_key(_plain(entry)) for entry in entries}
+        self._from = {entry["kid"]: entry["nbf"] for entry in entries if "nbf" in entry}
         self._until = {entry["kid"]: entry["exp"] for entry in entries if "exp" in entry}
         self._seen = seen
 
@@ -99,8 +109,8 @@ def _new_key() -> dict[str, Any]:
 
 
 def _plain(entry: dict[str, Any]) -> dict[str, Any]:
-    """Without `exp`, which is ours and no part of a key."""
-    return {name: value for name, value in entry.items() if name != "exp"}
+    """Without `nbf` and `exp`, which are ours and no part of a key."""
+    return {name: value for name, value in entry.items() if name not in ("nbf", "exp")}
 
 
 def _dump(keys: list[dict[str, Any]]) -> str:

@@ -93,13 +93,15 @@ class TokenService:
         return str(self._read(text, self._for_agents)["sub"])
 
     def rotate(self, *, revoke: bool = False) -> str:
-        """Sign with a new key from now on and return its id.
+        """Publish a new key that signs as soon as everybody has read it, and return its id.
 
-        With `revoke`, nothing that the keys until now have signed is accepted any more; else
-        their tokens last to their ends.
+        The tokens that others have signed until then last to their ends. With `revoke` it signs
+        at once, and nothing that the keys until now have signed is accepted any more.
         """
+        if revoke:
+            return self.keys.rotate(overlap=0, ahead=0)
         longest = max(self._lifetime, SERVICE_LIFETIME).total_seconds() + 2 * _SKEW
-        return self.keys.rotate(0 if revoke else longest)
+        return self.keys.rotate(longest)
 
     def _sign(self, told: dict[str, Any], audience: str, lifetime: timedelta) -> AccessToken:
         now = datetime.now(UTC).replace(microsecond=0)

@@ -117,18 +117,21 @@ def register(app: typer.Typer, settings: Callable[[], Settings]) -> None:
             bool, typer.Option(help="A key got out: refuse at once what it has signed.")
         ] = False,
     ) -> None:
-        """Sign with a new key. The platform may be running and uses it from its next token on."""
+        """Sign with a new key, once everybody has read it. The platform may be running."""
+        from growqr.identity.keys import AHEAD_SECONDS
         from growqr.identity.tokens import TokenService
 
         held = settings()
         lifetime = timedelta(minutes=held.identity.access_minutes)
         tokens = TokenService.open(held.data_dir.resolve() / "secrets", lifetime)
-        typer.echo(f"New tokens are signed with {tokens.rotate(revoke=revoke)}.")
-        typer.echo(
-            "Older tokens are refused from now on; people's apps renew theirs by themselves."
-            if revoke
-            else "Older tokens stay good to their ends."
-        )
+        new = tokens.rotate(revoke=revoke)
+        if revoke:
+            typer.echo(f"New tokens are signed with {new} from now on.")
+            typer.echo("Older ones are refused; people's apps renew theirs by themselves.")
+        else:
+            wait = AHEAD_SECONDS // 60
+            typer.echo(f"{new} is published now, and signs new tokens in {wait} minutes.")
+            typer.echo("Older tokens stay good to their ends.")
 
 
 def register_ssh(app: typer.Typer, settings: Callable[[], Settings]) -> None:

@@ -2078,7 +2078,7 @@ export interface components {
         };
         /**
          * KeySetOut
-         * @description A JSON Web Key Set (RFC 7517); the first key signs, the others only verify still.
+         * @description A JSON Web Key Set (RFC 7517): the keys that sign, will sign or have signed our tokens.
          */
         KeySetOut: {
             /** Keys */

@@ -6,12 +6,13 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from growqr.api.deps import ServicesDep
+from growqr.identity.keys import KEEP_SECONDS
 
 router = APIRouter(tags=["auth"])
 
 
 class KeySetOut(BaseModel):
-    """A JSON Web Key Set (RFC 7517); the first key signs, the others only verify still."""
+    """A JSON Web Key Set (RFC 7517): the keys that sign, will sign or have signed our tokens."""
 
     keys: list[dict[str, Any]]
 
@@ -19,5 +20,5 @@ class KeySetOut(BaseModel):
 @router.get("/.well-known/jwks.json")
 async def get_key_set(services: ServicesDep, response: Response) -> KeySetOut:
     """The keys of this installation. Read them again when a token names one you don't know."""
-    response.headers["cache-control"] = "public, max-age=300"
+    response.headers["cache-control"] = f"public, max-age={KEEP_SECONDS}"
     return KeySetOut.model_validate(services.tokens.keys.published())
