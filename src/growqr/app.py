@@ -28,6 +28,7 @@ from growqr.agents.services import AgentServices
 from growqr.api.agents_gateway import AgentGateway
 from growqr.api.app_factory import create_api
 from growqr.api.events import EventHub
+from growqr.api.export_folder import ExportFolder
 from growqr.api.exports import Exports
 from growqr.api.provisioning import provision
 from growqr.api.services import Billing, Services
@@ -176,7 +177,8 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
     async def make_agents(user_id: str) -> object:
         return await provision(services, user_id)
 
-    exports = Exports(data / "exports", db, forge, gateway_to_agents)
+    export_folder = ExportFolder(data / "exports", settings.identity.export_days)
+    exports = Exports(export_folder, db, forge, gateway_to_agents)
     stack.push_async_callback(_cancel, asyncio.create_task(exports.run()))
     services = Services(
         settings=settings,

@@ -100,6 +100,8 @@ class IdentitySettings(BaseModel):
     """New accounts from one network address."""
     login_failures: int = 10
     """Wrong passwords for one account from one network address in 15 minutes."""
+    export_days: int = Field(7, ge=1)
+    """How long a file with everything of a person can be fetched."""
     clerk_publishable_key: str = ""
     clerk_secret_key: SecretStr = SecretStr("")
     clerk_webhook_secret: SecretStr = SecretStr("")
@@ -108,6 +110,8 @@ class IdentitySettings(BaseModel):
     clerk_authorized_parties: tuple[str, ...] = ()
     """Origins whose tokens are taken; empty: our own public address."""
     clerk_clock_skew_seconds: int = Field(5, ge=0, le=60)
+    clerk_deleted: Literal["erase", "export"] = "erase"
+    """What becomes of a person's repositories when their account is deleted at Clerk."""
     clerk_api_url: str = "https://api.clerk.com"
     """Another address is for tests."""
 

@@ -15,6 +15,7 @@ from growqr.agents.memory import Memory
 from growqr.api.agents_gateway import AgentGateway
 from growqr.api.app_factory import create_api
 from growqr.api.events import EventHub
+from growqr.api.export_folder import ExportFolder
 from growqr.api.exports import Exports
 from growqr.api.services import Services
 from growqr.billing.entitlement import Entitlements
@@ -71,7 +72,7 @@ async def services(
         memory=Memory(forge, commits),
         repos=RepoService(db, forge, commits, settings),
         git_tokens=GitTokens(db),
-        exports=Exports(settings.data_dir / "exports", db, forge, agents),
+        exports=Exports(ExportFolder(settings.data_dir / "exports", 7), db, forge, agents),
         agents=agents,
         events=hub,
         engine_endpoint="http://127.0.0.1:9",

@@ -1,6 +1,5 @@
-"""Changing a password, leaving for good, and accounts that are at Clerk."""
+"""Changing a password, and leaving for good."""
 
-import base64
 import hashlib
 import io
 import json
@@ -8,26 +7,18 @@ import os
 import subprocess
 import time
 import zipfile
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import func, select
 
-from growqr.api.app_factory import create_api
-from growqr.api.observe import clerk_policy
 from growqr.api.services import Services
 from growqr.db.tables import Base, Repo
-from growqr.errors import InvalidInput
 from growqr.git.repos import ref_of
-from growqr.identity.clerk import ClerkIdentity
 from tests.api.conftest import PASSWORD, Person
 from tests.api.fake_engine import FakeClient
-from tests.support.clerk_server import ClerkServer, clerk_server, webhook
 
 pytestmark = pytest.mark.anyio
 
@@ -162,59 +153,10 @@ async def test_an_export_needs_the_password_and_is_gone_after_a_week(
     os.utime(file, (long_ago, long_ago))
     assert (await anyone.get(f"/auth/exports/{name}")).status_code == 404
     (folder / "swept-elsewhere.zip").symlink_to("nothing")
-    services.exports.sweep()
+    services.exports.folder.sweep()
     assert list(folder.iterdir()) == []
     for _ in range(4):
         again = await ada.http.post("/auth/export", json={"password": PASSWORD})
         assert again.status_code == 201
     many = await ada.http.post("/auth/export", json={"password": PASSWORD})
     assert (many.status_code, many.json()["code"]) == (429, "too_many_attempts")
-
-
-@pytest.fixture
-def clerk() -> Iterator[ClerkServer]:
-    with clerk_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def clerk_app(services: Services, clerk: ClerkServer) -> AsyncIterator[FastAPI]:
-    settings = services.settings.model_copy(update={"identity": clerk.settings()})
-    identity = ClerkIdentity(settings.identity, services.db, "http://grow.test")
-    yield create_api(replace(services, settings=settings, clerk=identity))
-    await identity.aclose()
-
-
-async def test_pages_may_load_clerks_scripts_from_clerks_host_only(clerk_app: FastAPI) -> None:
-    transport = httpx.ASGITransport(clerk_app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://grow.test") as http:
-        answer = await http.get("/config")
-    assert answer.json()["clerk_publishable_key"].startswith("pk_test_")
-    policy = answer.headers["content-security-policy"]
-    assert "script-src 'self' https://grow.test https://challenges.cloudflare.com;" in policy
-    with pytest.raises(InvalidInput):
-        clerk_policy("pk_live_" + base64.b64encode(b"evil.example; x").decode())
-
-
-async def test_with_clerk_its_tokens_serve_and_local_login_is_not_there(
-    clerk_app: FastAPI, clerk: ClerkServer, services: Services, engine: FakeClient
-) -> None:
-    ada = clerk.add("ada")
-    transport = httpx.ASGITransport(clerk_app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://grow.test") as http:
-        account = {"email": "eve@example.org", "password": PASSWORD, "name": "Eve"}
-        for path in ("/auth/register", "/auth/login"):
-            assert (await http.post(path, json=account)).status_code == 404
-        forged = {"authorization": f"Bearer {clerk.token(ada, azp='https://evil.example')}"}
-        assert (await http.get("/auth/me", headers=forged)).status_code == 401
-        http.headers["authorization"] = f"Bearer {clerk.token(ada)}"
-        assert (await http.get("/auth/me")).json()["email"] == "ada@example.org"
-        assert (await http.post("/actors/provision")).status_code == 201
-        body, headers = webhook("user.deleted", ada)
-        bad = await http.post("/auth/webhooks/clerk", content=b"{}", headers=headers)
-        assert (bad.status_code, bad.json()["code"]) == (400, "webhook.signature_invalid")
-        gone = await http.post("/auth/webhooks/clerk", content=body, headers=headers)
-        assert gone.status_code == 204
-        assert (await http.get("/auth/me")).status_code == 401
-    assert engine.agents == {}
-    assert set(await rows(services)) <= {"webhook_events", "alembic_version"}

@@ -84,6 +84,13 @@ async def test_upgrade_downgrade_and_cancelling_at_the_end(world: World) -> None
     assert (await world.entitlements.check("usr_ada")).plan == "pro"
 
 
+async def test_a_departure_that_was_interrupted_can_be_repeated(world: World) -> None:
+    await world.customer()
+    await world.subscriptions.forget_user("usr_ada")
+    assert world.stripe.customers == {}
+    await world.subscriptions.forget_user("usr_ada")
+
+
 async def test_a_webhook_that_is_forged_old_or_garbled_is_refused(world: World) -> None:
     customer = await world.customer()
     world.stripe.subscribe(customer, "price_pro")

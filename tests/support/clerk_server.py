@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,9 +33,13 @@ def new_key() -> RSAPrivateKey:
 
 @dataclass
 class ClerkServer:
-    """Its users and its signing key; `rotate` changes the key under the same or another id."""
+    """Its users and its signing key; `rotate` changes the key under the same or another id.
+
+    `on_delete` is called, in another thread, when a user is deleted through the API.
+    """
 
     url: str = ""
+    on_delete: Callable[[], None] = lambda: None
     down: bool = False
     users: dict[str, Json] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
@@ -65,7 +69,14 @@ class ClerkServer:
 
     def token(self, user_id: str, *, key: RSAPrivateKey | None = None, **claims: Any) -> str:
         now = int(time.time())
-        body = {"sub": user_id, "azp": ORIGIN, "iat": now, "nbf": now, "exp": now + 60} | claims
+        body = {
+            "sub": user_id,
+            "azp": ORIGIN,
+            "iat": now,
+            "nbf": now,
+            "exp": now + 60,
+            "fva": [0, -1],
+        } | claims
         body = {name: value for name, value in body.items() if value is not None}
         return jwt.encode(body, key or self.key, "RS256", headers={"kid": self.key_id})
 
@@ -90,11 +101,18 @@ class ClerkServer:
             jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
             return JSONResponse({"keys": [{**jwk, "kid": self.key_id, "alg": "RS256"}]})
         user = self.users.get(request.path_params["id"])
+        if request.method == "DELETE" and user:
+            del self.users[user["id"]]
+            self.on_delete()
+            return JSONResponse({"id": user["id"], "object": "user", "deleted": True})
         return JSONResponse(user or {}, 200 if user else 404)
 
     def app(self) -> Starlette:
         return Starlette(
-            routes=[Route("/v1/jwks", self._answer), Route("/v1/users/{id}", self._answer)]
+            routes=[
+                Route("/v1/jwks", self._answer),
+                Route("/v1/users/{id}", self._answer, methods=["GET", "DELETE"]),
+            ]
         )
 
 

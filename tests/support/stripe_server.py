@@ -169,7 +169,9 @@ class StripeServer:
 
     async def delete_customer(self, request: Request) -> Response:
         customer = request.path_params["id"]
-        del self.customers[customer]
+        if self.customers.pop(customer, None) is None:
+            error = {"type": "invalid_request_error", "code": "resource_missing"}
+            return JSONResponse({"error": error}, 404)
         for subscription in self.subscriptions.values():
             if subscription["customer"] == customer:
                 subscription["status"] = "canceled"

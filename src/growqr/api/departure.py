@@ -1,16 +1,56 @@
-"""A user leaves: agents stop, what they pay for ends, and everything of theirs is erased."""
+"""A user leaves: agents stop, what they pay for ends, and everything of theirs is erased.
+
+Before that, if asked, everything is written to a file that outlasts the account.
+"""
 
 import asyncio
 import shutil
 from contextlib import suppress
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
+from growqr.api.export_folder import Export
 from growqr.api.services import Services
 from growqr.db.registry import list_actors
 from growqr.db.tables import Repo, User
 from growqr.errors import GrowError
 from growqr.git.repos import ref_of
+
+
+async def leave(services: Services, user_id: str, *, export: bool) -> Export | None:
+    """Erase the user, here and at Clerk; returns the file that was written first, if asked.
+
+    Nothing is erased when the file can't be written. Once erasing has begun, a repeat makes no
+    other file: it would hold only what is left.
+    """
+    async with services.db.session() as session:
+        user = await session.get(User, user_id)
+    if user is None:
+        return None
+    name = user.leaving
+    if name is None:
+        made = await services.exports.make(user_id) if export else None
+        if services.clerk is not None:
+            await services.clerk.delete(user_id)
+        name = await _begin(services, user_id, made.name if made else "")
+    await remove_user(services, user_id)
+    return await services.exports.again(name)
+
+
+async def _begin(services: Services, user_id: str, name: str) -> str:
+    """Note that erasing begins and with which file; returns that of whoever was first.
+
+    Clerk tells us of a deletion that we asked for, so there may be two at once.
+    """
+    async with services.db.session() as session:
+        await session.execute(
+            update(User).where(User.id == user_id, User.leaving.is_(None)).values(leaving=name)
+        )
+        first = await session.scalar(select(User.leaving).where(User.id == user_id))
+    if first is None or first == name:
+        return name
+    services.exports.folder.discard(name)  # what is in it may be incomplete
+    return first
 
 
 async def remove_user(services: Services, user_id: str) -> None:

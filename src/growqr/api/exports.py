@@ -1,22 +1,15 @@
 """Everything of one user in one file, for them to take along: repositories, channels, account.
 
-A file has a name that nobody can guess, and whoever knows it can fetch it: so the link still
-works when the account is gone. After a week the file is deleted.
+The file can be fetched when the account is gone; see `growqr.api.export_folder`.
 """
 
 import asyncio
-import hashlib
 import json
-import os
-import re
 import secrets
-import shutil
 import tempfile
-import time
 import zipfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +19,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from growqr import __version__
 from growqr.api.agents_gateway import AgentGateway
+from growqr.api.export_folder import Export, ExportFolder
 from growqr.db.engine import Database
 from growqr.db.registry import list_actors
 from growqr.db.tables import ActorRow, PullRequest, Repo, Subscription, Usage, User
@@ -35,11 +29,9 @@ from growqr.git.forge import Forge
 from growqr.git.repos import ref_of
 from growqr.identity.attempts import AttemptLimit
 
-KEPT = timedelta(days=7)
 _PER_DAY = 5
 _PAGE = 200
 _SWEEP_SECONDS = 3600
-_NAME = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 log = structlog.get_logger(__name__)
 
 _README = """\
@@ -52,21 +44,13 @@ account.json               what else was stored about you
 """
 
 
-@dataclass(frozen=True)
-class Export:
-    """A finished file; `name` is a secret."""
-
-    name: str
-    size: int
-    sha256: str
-    expires_at: datetime
-
-
 class Exports:
-    """Makes such files, keeps them for a week in `exports/` of the data folder."""
+    """Makes such files, in `exports/` of the data folder."""
 
-    def __init__(self, folder: Path, db: Database, forge: Forge, agents: AgentGateway) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: ExportFolder, db: Database, forge: Forge, agents: AgentGateway
+    ) -> None:
+        self.folder = folder
         self._db = db
         self._forge = forge
         self._agents = agents
@@ -76,40 +60,34 @@ class Exports:
     async def make(self, user_id: str) -> Export:
         """Write the user's file, complete when this returns.
 
-        Raises TooManyAttempts after five a day, and AgentUnavailable, ForgeDown and the like:
-        then nothing is left behind.
+        Raises AgentUnavailable, ForgeDown and the like: then nothing is left behind.
         """
+        async with self._turn:  # one at a time: a copy of everything is heavy on the disk
+            self.folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".draft-", dir=self.folder.path) as aside:
+                return await self._write(user_id, Path(aside))
+
+    async def make_on_request(self, user_id: str) -> Export:
+        """`make`, five times a day at most; raises TooManyAttempts, too."""
         await self._made.take(user_id)
         try:
-            async with self._turn:  # one at a time: a copy of everything is heavy on the disk
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with tempfile.TemporaryDirectory(prefix=".draft-", dir=self._folder) as aside:
-                    return await self._write(user_id, Path(aside))
+            return await self.make(user_id)
         except GrowError:
             await self._made.give_back(user_id)
             raise
 
-    def find(self, name: str) -> Path:
-        """Return the file of that name; raises NotFound."""
-        path = self._folder / f"{name}.zip"
-        if not _NAME.match(name) or not path.is_file() or self._expired(path):
-            raise NotFound("There is no such file, or its week is over.")
-        return path
-
-    def sweep(self) -> None:
-        """Delete what is older than a week, drafts of a killed process too."""
-        for path in self._folder.glob("*.zip"):
-            if self._expired(path):
-                path.unlink(missing_ok=True)
-        for draft in self._folder.glob(".draft-*"):
-            if self._expired(draft):
-                shutil.rmtree(draft, ignore_errors=True)
+    async def again(self, name: str) -> Export | None:
+        """Return a file made before; None when there was none, or its time is over."""
+        try:
+            return await asyncio.to_thread(self.folder.told, self.folder.find(name))
+        except (NotFound, FileNotFoundError):
+            return None
 
     async def run(self) -> None:
-        """`sweep` every hour until cancelled."""
+        """Delete what is too old every hour, until cancelled."""
         while True:
             try:
-                await asyncio.to_thread(self.sweep)
+                await asyncio.to_thread(self.folder.sweep)
             except OSError as error:
                 log.warning("exports.not_swept", error=str(error))
             await asyncio.sleep(_SWEEP_SECONDS)
@@ -137,13 +115,10 @@ class Exports:
                 if row.name == "grow":
                     tasks = [task async for task in self._tasks(row)]
                     archive.writestr("tasks.json", _json(tasks))
-        digest = await asyncio.to_thread(_digest, draft)
-        name = secrets.token_urlsafe(32)
+        path = self.folder.path / f"{secrets.token_urlsafe(32)}.zip"
         draft.chmod(0o600)
-        os.replace(draft, self._folder / f"{name}.zip")  # noqa: PTH105
-        path = self._folder / f"{name}.zip"
-        made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        return Export(name, path.stat().st_size, digest, made_at + KEPT)
+        draft.replace(path)
+        return await asyncio.to_thread(self.folder.told, path)
 
     async def _messages(self, row: ActorRow) -> AsyncIterator[dict[str, Any]]:
         pages = []
@@ -168,12 +143,6 @@ class Exports:
             if before is None:
                 return
 
-    def _expired(self, path: Path) -> bool:
-        try:
-            return path.stat().st_mtime < time.time() - KEPT.total_seconds()
-        except FileNotFoundError:  # another process of ours was first
-            return True
-
 
 async def _account(
     session: Any, user_id: str, rows: list[ActorRow], repos: list[Repo]
@@ -186,7 +155,7 @@ async def _account(
     return {
         "growqr": __version__,
         "at": datetime.now(UTC),
-        "user": _row(user, leave_out=("password_hash",)),
+        "user": _row(user, leave_out=("password_hash", "leaving")),
         "agents": [_row(row) for row in rows],
         "repositories": [_row(repo) for repo in repos],
         "pull_requests": [_row(request) for request in requests],
@@ -202,8 +171,3 @@ def _row(row: DeclarativeBase, leave_out: tuple[str, ...] = ()) -> dict[str, Any
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1, default=str)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

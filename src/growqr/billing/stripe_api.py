@@ -88,8 +88,13 @@ class StripeApi:
         return str(made["id"])
 
     async def delete_customer(self, customer_id: str) -> None:
-        """End the customer's subscriptions at once and forget them."""
-        await self._ask(self._client.v1.customers.delete_async(customer_id))
+        """End the customer's subscriptions at once and forget them; safe to repeat."""
+        try:
+            await self._ask(self._client.v1.customers.delete_async(customer_id))
+        except StripeRefused as error:
+            refused = error.__cause__
+            if not isinstance(refused, stripe.StripeError) or refused.code != "resource_missing":
+                raise
 
     async def checkout(self, customer_id: str, plan: Plan, user_id: str, back: str) -> str:
         """Return the address where the customer pays; Stripe leads them `back` afterwards."""

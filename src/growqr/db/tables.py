@@ -64,6 +64,8 @@ class User(Base):
     password_hash: Mapped[str | None]
     clerk_id: Mapped[str | None] = mapped_column(unique=True, index=True)
     """The user's id at Clerk, `user_…`; None for local accounts."""
+    leaving: Mapped[str | None]
+    """Once erasing has begun: the name of the file that was exported first, empty without one."""
     created_at: Mapped[datetime] = mapped_column(default=_now)
 
 

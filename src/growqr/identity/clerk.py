@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from svix.webhooks import Webhook, WebhookVerificationError
 
 from growqr.db.engine import Database
-from growqr.errors import InvalidInput, Unavailable
+from growqr.errors import Forbidden, InvalidInput, Unavailable
 from growqr.identity.mirror import Mirror, Mirrored
 from growqr.identity.principal import Principal
 from growqr.identity.tokens import TokenInvalid
@@ -39,6 +39,7 @@ _KEYS_SECONDS = 3600
 _KNOWN_TOKENS = 5_000
 _KNOWN_SECONDS = 60
 _MAX_TOKEN = 8_192
+_RECENT_MINUTES = 10
 _INVALID = "The session token is not valid, or it has expired."
 
 
@@ -52,6 +53,13 @@ class ClerkWebhookRefused(InvalidInput):
     """The webhook's signature is missing, wrong, or older than five minutes."""
 
     code = "webhook.signature_invalid"
+
+
+class LoginTooOld(Forbidden):
+    """What can't be undone needs a login of the last minutes, as a password does with ours."""
+
+    code = "login_too_old"
+    title = "Please log in again"
 
 
 class ClerkIdentity:
@@ -105,6 +113,35 @@ class ClerkIdentity:
             self._known.popitem(last=False)
         return principal
 
+    async def check_recent_login(self, token: str) -> None:
+        """Raise LoginTooOld unless the person logged in, or proved it anew, minutes ago.
+
+        A session at Clerk lasts for days: whoever finds a device open must not get it all.
+        """
+        age = (await self._claims(token)).get("fva")  # minutes since the first, second factor
+        first = age[0] if isinstance(age, list) and age else -1
+        if not isinstance(first, int) or not 0 <= first <= _RECENT_MINUTES:
+            raise LoginTooOld(
+                "Log out and in again first: for this, the login must be younger than "
+                f"{_RECENT_MINUTES} minutes."
+            )
+
+    async def delete(self, user_id: str) -> None:
+        """Delete the account at Clerk, where one is; its tokens count no more.
+
+        Raises ClerkUnavailable.
+        """
+        clerk_id = await self.mirror.clerk_id_of(user_id)
+        if clerk_id is None or await self.mirror.is_gone(clerk_id):
+            return
+        try:
+            answer = await self._http.delete(f"/v1/users/{clerk_id}")
+            if answer.status_code != 404:
+                answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise _unavailable("deleting a user", error) from error
+        await self._gone(clerk_id)
+
     async def receive(self, body: bytes, headers: dict[str, str]) -> str | None:
         """Deal with a webhook; returns the user to remove, None when there is none.
 
@@ -119,14 +156,17 @@ class ClerkIdentity:
             raise ClerkWebhookRefused("This is not a genuine, fresh webhook.") from error
         log.info("identity.webhook", kind=kind, clerk_id=clerk_id)
         if kind == "user.deleted":
-            await self.mirror.note_gone(clerk_id)
-            self._known.clear()
+            await self._gone(clerk_id)
             gone = await self.mirror.find(clerk_id)
             return gone.user_id if gone else None
         if kind in ("user.created", "user.updated") and not await self.mirror.is_gone(clerk_id):
             await self.mirror.keep(clerk_id, await self._read_user(clerk_id))
             self._known.clear()
         return None
+
+    async def _gone(self, clerk_id: str) -> None:
+        await self.mirror.note_gone(clerk_id)
+        self._known.clear()
 
     async def _claims(self, token: str) -> dict[str, Any]:
         # Other kinds of tokens would be sent to Clerk to be verified there.
@@ -195,9 +235,13 @@ class ClerkIdentity:
                 raise TokenInvalid("This account is gone.")
             found: dict[str, Any] = answer.raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
-            log.warning("identity.clerk_unavailable", path=path, error=str(error))
-            raise ClerkUnavailable("The identity provider does not answer. Try again.") from error
+            raise _unavailable(path, error) from error
         return found
+
+
+def _unavailable(what: str, error: Exception) -> ClerkUnavailable:
+    log.warning("identity.clerk_unavailable", what=what, error=str(error))
+    return ClerkUnavailable("The identity provider does not answer. Try again.")
 
 
 def _pem_of(key: dict[str, Any]) -> str:

@@ -68,6 +68,12 @@ class Mirror:
             await session.flush()
             return Principal(user.id, user.email, user.name)
 
+    async def clerk_id_of(self, user_id: str) -> str | None:
+        """Return the id at Clerk of a mirrored user."""
+        async with self._db.session() as session:
+            user = await session.get(User, user_id)
+        return user.clerk_id if user else None
+
     async def is_gone(self, clerk_id: str) -> bool:
         """Whether the account was deleted: a token from before must not bring it back."""
         async with self._db.session() as session:

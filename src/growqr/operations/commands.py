@@ -108,6 +108,24 @@ def register(app: typer.Typer, settings: Callable[[], Settings]) -> None:
         if add or remove:
             typer.echo("The agent goes by this from its next start on.", err=True)
 
+    @app.command()
+    def exports(
+        user: Annotated[list[str] | None, typer.Option(help="E-mail address or id.")] = None,
+    ) -> None:
+        """List the files with everything of a person that are kept, also of those who left."""
+        from growqr.api.export_folder import ExportFolder
+
+        held = settings()
+        folder = ExportFolder(held.data_dir.resolve() / "exports", held.identity.export_days)
+        for kept in folder.all():
+            if user and not {kept.email, kept.user_id} & set(user):
+                continue
+            file = kept.export
+            until = f"until {file.expires_at:%Y-%m-%d %H:%M} UTC"
+            typer.echo(f"{kept.email} ({kept.user_id}): {file.size} bytes, {until}")
+            typer.echo(f"  {kept.path}")
+            typer.echo(f"  {held.base_url}/auth/exports/{file.name}")
+
     keys = typer.Typer(no_args_is_help=True, help="The keys that sign our tokens.")
     app.add_typer(keys, name="keys")
 

@@ -137,7 +137,7 @@ export interface paths {
          * Export Account
          * @description Write everything of the user to a file: repositories, messages, tasks, account.
          *
-         *     The address works for a week, also when the account is gone by then.
+         *     The address works for some days, also when the account is gone by then.
          */
         post: operations["export_account"];
         delete?: never;
@@ -177,10 +177,9 @@ export interface paths {
         put?: never;
         /**
          * Delete Account
-         * @description Erase the account and everything of it; with `export`, first write it all to a file.
+         * @description Erase the account and everything of it, at Clerk, too, if it is there.
          *
-         *     Nothing is erased when the file can't be written. With local accounts the password is asked
-         *     for; with Clerk, export first, then delete the account there.
+         *     With `export`, first write it all to a file; nothing is erased when that can't be done.
          */
         post: operations["delete_account"];
         delete?: never;
@@ -1870,11 +1869,11 @@ export interface components {
         };
         /**
          * DeleteIn
-         * @description The password, so that a lost token is not enough, and what becomes of the repositories.
+         * @description What becomes of the repositories; with local accounts the password, see ExportIn.
          */
         DeleteIn: {
             /** Password */
-            password: string;
+            password?: string | null;
             /**
              * Repositories
              * @description `export`: first write everything to a file to take along.
@@ -1995,6 +1994,8 @@ export interface components {
         /**
          * ExportIn
          * @description With local accounts the password, so that a lost token is not enough.
+         *
+         *     With Clerk the login must be of the last ten minutes: 403 `login_too_old` otherwise.
          */
         ExportIn: {
             /** Password */
@@ -2040,7 +2041,7 @@ export interface components {
         };
         /**
          * GoodbyeOut
-         * @description The account is gone; this is left for a week.
+         * @description The account is gone; this is left for some days.
          */
         GoodbyeOut: {
             export: components["schemas"]["ExportOut"];

@@ -4,7 +4,7 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 export type User = Schemas['UserOut'];
-/** A file with everything of a person, to be fetched at its address for a week. */
+/** A file with everything of a person, to be fetched at its address for some days. */
 export type Export = Schemas['ExportOut'];
 /** What register, login and refresh answer. */
 export type SessionGrant = Schemas['LoginOut'];

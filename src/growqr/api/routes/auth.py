@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from growqr.api.departure import remove_user
+from growqr.api.departure import leave
 from growqr.api.deps import CurrentUser, Id, ServicesDep
-from growqr.api.exports import Export
+from growqr.api.export_folder import Export
 from growqr.api.services import Services
 from growqr.errors import NotFound
 from growqr.identity.accounts import Login
@@ -27,6 +27,9 @@ _Name = Annotated[
     Field(pattern=r"^[^\x00-\x1f\x7f]+$", examples=["Ada Lovelace"]),
 ]
 _RefreshToken = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+
+
+_PasswordNow = Annotated[str | None, Field(min_length=1, max_length=256)]
 
 
 class UserOut(BaseModel):
@@ -104,18 +107,21 @@ class PasswordIn(BaseModel):
 
 
 class DeleteIn(BaseModel):
-    """The password, so that a lost token is not enough, and what becomes of the repositories."""
+    """What becomes of the repositories; with local accounts the password, see ExportIn."""
 
-    password: Annotated[str, Field(min_length=1, max_length=256)]
+    password: _PasswordNow = None
     repositories: Literal["erase", "export"] = Field(
         "erase", description="`export`: first write everything to a file to take along."
     )
 
 
 class ExportIn(BaseModel):
-    """With local accounts the password, so that a lost token is not enough."""
+    """With local accounts the password, so that a lost token is not enough.
 
-    password: Annotated[str | None, Field(min_length=1, max_length=256)] = None
+    With Clerk the login must be of the last ten minutes: 403 `login_too_old` otherwise.
+    """
+
+    password: _PasswordNow = None
 
 
 class ExportOut(BaseModel):
@@ -137,7 +143,7 @@ class ExportOut(BaseModel):
 
 
 class GoodbyeOut(BaseModel):
-    """The account is gone; this is left for a week."""
+    """The account is gone; this is left for some days."""
 
     export: ExportOut
 
@@ -206,13 +212,11 @@ async def export_account(
 ) -> ExportOut:
     """Write everything of the user to a file: repositories, messages, tasks, account.
 
-    The address works for a week, also when the account is gone by then.
+    The address works for some days, also when the account is gone by then.
     """
-    if services.clerk is None:
-        address = _address(request)
-        await services.accounts.check_password(user.user_id, body.password or "", address=address)
+    await _prove(services, user, body.password, request)
     response.headers["cache-control"] = "no-store"
-    made = await services.exports.make(user.user_id)
+    made = await services.exports.make_on_request(user.user_id)
     return ExportOut.of(made, services.settings.base_url)
 
 
@@ -220,7 +224,7 @@ async def export_account(
 async def get_export(name: Id, services: ServicesDep) -> FileResponse:
     """The file of an export."""
     return FileResponse(
-        services.exports.find(name),
+        services.exports.folder.find(name),
         media_type="application/zip",
         filename="growqr-export.zip",
         headers={"cache-control": "private, no-store"},
@@ -235,22 +239,16 @@ async def get_export(name: Id, services: ServicesDep) -> FileResponse:
 async def delete_account(
     body: DeleteIn, user: CurrentUser, request: Request, services: ServicesDep
 ) -> Response:
-    """Erase the account and everything of it; with `export`, first write it all to a file.
+    """Erase the account and everything of it, at Clerk, too, if it is there.
 
-    Nothing is erased when the file can't be written. With local accounts the password is asked
-    for; with Clerk, export first, then delete the account there.
+    With `export`, first write it all to a file; nothing is erased when that can't be done.
     """
-    if services.clerk is not None:
-        raise NotFound("Accounts are at Clerk: delete yours there.")
-    await services.accounts.check_password(user.user_id, body.password, address=_address(request))
-    made = None
-    if body.repositories == "export":
-        made = await services.exports.make(user.user_id)
-    await remove_user(services, user.user_id)
-    if made is None:
+    await _prove(services, user, body.password, request)
+    left = await leave(services, user.user_id, export=body.repositories == "export")
+    if left is None:
         return Response(status_code=204)
-    left = GoodbyeOut(export=ExportOut.of(made, services.settings.base_url))
-    return JSONResponse(left.model_dump(mode="json"), headers={"cache-control": "no-store"})
+    out = GoodbyeOut(export=ExportOut.of(left, services.settings.base_url))
+    return JSONResponse(out.model_dump(mode="json"), headers={"cache-control": "no-store"})
 
 
 @router.post("/webhooks/clerk", status_code=204, include_in_schema=False)
@@ -260,8 +258,21 @@ async def receive_clerk(request: Request, services: ServicesDep) -> Response:
         raise NotFound("There is nothing at this address.")
     gone = await services.clerk.receive(await request.body(), dict(request.headers))
     if gone is not None:
-        await remove_user(services, gone)
+        await leave(services, gone, export=services.settings.identity.clerk_deleted == "export")
     return Response(status_code=204)
+
+
+async def _prove(
+    services: Services, user: Principal, password: str | None, request: Request
+) -> None:
+    """Ask for more than a token, which may have been lost."""
+    if services.clerk is not None:
+        token = request.headers["authorization"].partition(" ")[2]
+        await services.clerk.check_recent_login(token)
+    else:
+        await services.accounts.check_password(
+            user.user_id, password or "", address=_address(request)
+        )
 
 
 def _address(request: Request) -> str:

@@ -21,7 +21,7 @@ export function AccountSection() {
       </p>
       {config?.identity === 'clerk' && (
         <p className="mt-1 text-sm text-ink-soft">
-          Your account is kept by Clerk: change its password, or delete it, there. Get the file with your data below first.
+          Your account is kept by Clerk: change its password there.
         </p>
       )}
       {config?.identity === 'local' && (

@@ -15,8 +15,14 @@ const CHOICES = [
   { value: 'erase', label: 'Erase them without a copy' },
 ] as const;
 
-/** Asks for the password and for one's own address before everything is erased. */
-export function LeaveDialog({ onClose }: { onClose: () => void }) {
+interface Props {
+  /** Whether the account is kept here: then a lost login alone must not be enough. */
+  asksPassword: boolean;
+  onClose: () => void;
+}
+
+/** Asks for one's own address, and the password if there is one, before everything is erased. */
+export function LeaveDialog({ asksPassword, onClose }: Props) {
   const leave = useLeave();
   const email = useSession()?.user.email ?? '';
   const [typed, setTyped] = useState('');
@@ -26,7 +32,7 @@ export function LeaveDialog({ onClose }: { onClose: () => void }) {
 
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
-    if (sure) leave.mutate({ password, repositories });
+    if (sure) leave.mutate({ password: asksPassword ? password : null, repositories });
   };
 
   return (
@@ -62,12 +68,14 @@ export function LeaveDialog({ onClose }: { onClose: () => void }) {
           value={typed}
           onChange={(event) => setTyped(event.target.value)}
         />
-        <PasswordField
-          autoComplete="current-password"
-          required
-          value={password}
-          onChange={(event) => setPassword(event.target.value)}
-        />
+        {asksPassword && (
+          <PasswordField
+            autoComplete="current-password"
+            required
+            value={password}
+            onChange={(event) => setPassword(event.target.value)}
+          />
+        )}
         {leave.error !== null && <Notice tone="danger">{describe(leave.error)}</Notice>}
         <div className="flex flex-wrap justify-end gap-2">
           <Button disabled={leave.isPending} onClick={onClose}>

@@ -28,8 +28,12 @@ export function SettingsPage() {
           {grow.repo_id !== null && <GitSection repoId={grow.repo_id} />}
           <AccountSection />
           {config?.identity === 'local' && <PasswordSection />}
-          {config !== undefined && <ExportSection asksPassword={config.identity === 'local'} />}
-          {config?.identity === 'local' && <LeaveSection />}
+          {config !== undefined && (
+            <>
+              <ExportSection asksPassword={config.identity === 'local'} />
+              <LeaveSection asksPassword={config.identity === 'local'} />
+            </>
+          )}
         </div>
       </div>
     </div>

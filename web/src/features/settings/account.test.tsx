@@ -165,13 +165,24 @@ describe('leaving', () => {
     expect(session.get()).not.toBeNull();
   });
 
-  it('is at Clerk for those whose account is there', async () => {
-    const server = platform();
+  it('needs no password for an account at Clerk, but a login that is not old', async () => {
+    const old = 'Log out and in again first.';
+    const server = platform().on('POST /auth/delete', () => problem(403, 'login_too_old', old));
     server.on('GET /config', () =>
       json({ model: { provider: 'offline', name: '', offline: true }, identity: 'clerk', version: '1' }),
     );
-    renderApp('/app/settings');
+    const { user, session } = renderApp('/app/settings');
     expect(await screen.findByText(/Your account is kept by Clerk/)).toBeVisible();
-    expect(screen.queryByRole('button', { name: 'Delete account…' })).not.toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: 'Delete account…' }));
+    const dialog = within(screen.getByRole('dialog', { name: 'Delete your account?' }));
+    expect(dialog.queryByLabelText('Password')).not.toBeInTheDocument();
+    await user.type(dialog.getByLabelText('Type ada@example.com to confirm'), 'ada@example.com');
+    await user.click(dialog.getByRole('button', { name: 'Delete everything' }));
+    expect(await dialog.findByRole('alert')).toHaveTextContent(old);
+    expect(session.get()).not.toBeNull();
+    expect(server.asked('POST /auth/delete')[0]?.body).toEqual({
+      password: null,
+      repositories: 'export',
+    });
   });
 });

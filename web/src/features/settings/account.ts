@@ -16,7 +16,8 @@ export function useChangePassword() {
 }
 
 export interface Leaving {
-  password: string;
+  /** Null where the account is at Clerk. */
+  password: string | null;
   /** `export`: everything is written to a file first. */
   repositories: 'erase' | 'export';
 }
