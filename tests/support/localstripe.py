@@ -20,10 +20,14 @@ FAILING_CARD = "4000000000000341"
 """It can be attached, but not charged."""
 KEY = "sk_test_12345"
 _PLAN = "plan_pro"
+# It would write all it holds to /tmp/localstripe.pickle at every change, and has no setting for
+# that; ours forget everything at their end anyway.
 _SERVE = """
 import socket, sys
 from aiohttp import web
+from localstripe.resources import Store
 from localstripe.server import app
+Store.dump_to_disk = lambda store: None
 web.run_app(app, sock=socket.socket(fileno=int(sys.argv[1])))
 """
 
