@@ -1,7 +1,9 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
+from argon2 import Parameters, PasswordHasher, extract_parameters
 from sqlalchemy import select, update
 
 from growqr.db.engine import Database
@@ -18,6 +20,7 @@ from growqr.identity.accounts import (
 from growqr.identity.attempts import TooManyAttempts
 from growqr.identity.passwords import Passwords
 from growqr.identity.tokens import TokenService
+from growqr.settings import IdentitySettings
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +70,28 @@ async def test_wrong_password_and_unknown_address_look_the_same(accounts: Accoun
             await log_in(accounts, email, "wrong password")
         said.add((caught.value.detail, caught.value.code))
     assert len(said) == 1
+
+
+async def test_a_login_costs_the_same_work_whether_or_not_there_is_an_account(
+    db: Database, tokens: TokenService
+) -> None:
+    worked: list[Parameters] = []
+
+    class Hasher(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002
+            worked.append(extract_parameters(str(hash)))
+            return super().verify(hash, password)
+
+    hasher = Hasher(time_cost=1, memory_cost=8, parallelism=1)
+    accounts = Accounts(db, tokens, IdentitySettings(), Passwords(hasher))
+    await register(accounts)
+    async with db.session() as session:
+        session.add(User(id="usr_eve", email="eve@example.org", name="E", clerk_id="user_eve"))
+    for email in ("ada@example.org", "eve@example.org", "bob@example.org", "no address"):
+        with pytest.raises(LoginFailed):
+            await log_in(accounts, email, "wrong password")
+    assert len(worked) == 4
+    assert len(set(map(str, worked))) == 1
 
 
 async def test_failures_lock_one_account_for_one_address(accounts: Accounts) -> None:
@@ -119,6 +144,21 @@ async def test_registrations_from_one_address_are_limited(accounts: Accounts) ->
         await register(accounts, f"{number}@example.org")
     with pytest.raises(TooManyAttempts):
         await register(accounts, "6@example.org")
+
+
+async def test_asking_which_addresses_are_taken_ends_like_guessing_passwords(
+    accounts: Accounts,
+) -> None:
+    await register(accounts)
+    for _ in range(2):
+        with pytest.raises(EmailTaken):
+            await register(accounts)
+    await register(accounts, "eve@example.org")  # a success counts nothing
+    with pytest.raises(EmailTaken):
+        await register(accounts)
+    for email in ("ada@example.org", "free@example.org"):
+        with pytest.raises(TooManyAttempts):
+            await register(accounts, email)
 
 
 async def test_refresh_rotates(accounts: Accounts, tokens: TokenService) -> None:

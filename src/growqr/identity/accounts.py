@@ -81,6 +81,7 @@ class Accounts:
         self._refresh_lifetime = timedelta(days=settings.refresh_days)
         self._passwords = passwords or Passwords()
         self._registrations = AttemptLimit(db, "register", settings.registrations_per_hour, 3600)
+        self._taken = AttemptLimit(db, "taken", settings.login_failures, _LOCKED_SECONDS)
         self._failures = AttemptLimit(db, "login", settings.login_failures, _LOCKED_SECONDS)
         self._failures_anywhere = AttemptLimit(
             db, "login from anywhere", _ANYWHERE * settings.login_failures, _LOCKED_SECONDS
@@ -89,12 +90,16 @@ class Accounts:
     async def register(self, *, email: str, password: str, name: str, address: str) -> Login:
         """Make an account; `address` is where the request came from.
 
-        Raises EmailInvalid, EmailTaken, TooManyAttempts.
+        Whoever is told of a taken address has tried it: those are limited as guesses of a
+        password are, and then even a free one is refused. Raises EmailInvalid, EmailTaken,
+        TooManyAttempts.
         """
+        email = _normal_email(email)
         await self._registrations.take(address)
+        await self._taken.take(address)
         user = User(
             id=new_id("usr"),
-            email=_normal_email(email),
+            email=email,
             name=name,
             password_hash=await self._passwords.hash(password),
         )
@@ -102,9 +107,11 @@ class Accounts:
             async with self._db.session() as session:
                 session.add(user)
                 await session.flush()
-                return self._log_in(session, user)
+                login = self._log_in(session, user)
         except IntegrityError as error:
             raise EmailTaken("An account with this address exists. Log in instead.") from error
+        await self._taken.give_back(address)
+        return login
 
     async def login(self, *, email: str, password: str, address: str) -> Login:
         """Check the password; raises LoginFailed, TooManyAttempts (per e-mail and address)."""
