@@ -2,7 +2,7 @@
 
 Tokens are verified without asking anybody: with the PEM key of the settings, or with the key
 set (JWKS) that Clerk publishes, kept for an hour and read anew when a token names a key that is
-not in it, at most every 30 seconds.
+not in it. After a reading that did not help, there is none for 30 seconds.
 """
 
 import asyncio
@@ -36,6 +36,8 @@ from growqr.settings import IdentitySettings
 log = structlog.get_logger(__name__)
 
 _KEYS_SECONDS = 3600
+_FRUITLESS_SECONDS = 30
+"""Who sends made-up tokens must not make us ask Clerk for its keys more often."""
 _KNOWN_TOKENS = 5_000
 _KNOWN_SECONDS = 60
 _MAX_TOKEN = 8_192
@@ -65,9 +67,6 @@ class LoginTooOld(Forbidden):
 class ClerkIdentity:
     """Verifies Clerk's session tokens and keeps a copy of its users."""
 
-    keys_again_seconds: float = 30
-    """Who sends made-up tokens must not make us ask Clerk for its keys more often."""
-
     def __init__(self, settings: IdentitySettings, db: Database, base_url: str) -> None:
         self.mirror = Mirror(db)
         self._secret = settings.clerk_secret_key.get_secret_value()
@@ -82,6 +81,7 @@ class ClerkIdentity:
         )
         self._keys: dict[str, str] = {}
         self._read_at = -float("inf")
+        self._again_at = -float("inf")
         self._reading = asyncio.Lock()
         self._known: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
 
@@ -200,13 +200,15 @@ class ClerkIdentity:
     async def _key(self, key_id: str, not_this: str | None = None) -> str:
         """Return the public key of that id; raises TokenInvalid."""
         async with self._reading:
-            age = time.monotonic() - self._read_at
+            now = time.monotonic()
             wanting = self._keys.get(key_id) in (None, not_this)
-            if age > _KEYS_SECONDS or (wanting and age > self.keys_again_seconds):
+            if now - self._read_at > _KEYS_SECONDS or (wanting and now >= self._again_at):
                 try:
                     found = (await self._get("/v1/jwks"))["keys"]
                     self._keys = {str(key["kid"]): _pem_of(key) for key in found}
-                    self._read_at = time.monotonic()
+                    self._read_at = now
+                    if self._keys.get(key_id) in (None, not_this):
+                        self._again_at = now + _FRUITLESS_SECONDS
                 except ClerkUnavailable:
                     if key_id not in self._keys:
                         raise
