@@ -159,8 +159,8 @@ async def test_a_reading_that_began_earlier_never_overwrites_a_later_one(world: 
         past_due = asdict(SubscriptionState("sub_1", status="past_due"))
         active.pop("item_id")
         past_due.pop("item_id")
-        assert await finish_sync(session, customer, late, active)
-        assert not await finish_sync(session, customer, early, past_due)
+        assert await finish_sync(session, customer, late[1], active)
+        assert not await finish_sync(session, customer, early[1], past_due)
     assert (await stored(world)).status == "active"
 
 

@@ -91,29 +91,32 @@ class Subscriptions:
         Raises WebhookRefused. When this raises StripeUnavailable, Stripe sends it again.
         """
         event = self._stripe.webhook(body, signature)
-        key = f"stripe:{event.id}"
-        async with self._db.session() as session:
-            if await queries.was_handled(session, key):
-                return None
-        user_id = await self.sync(event.customer_id) if event.customer_id else None
-        async with self._db.session() as session:
-            await queries.note_handled(session, key)
+        user_id = None
+        if event.customer_id is not None:
+            user_id = await self.sync(event.customer_id, f"stripe:{event.id}")
         log.info("billing.webhook", webhook=event.id, kind=event.type, user_id=user_id)
         return user_id
 
-    async def sync(self, customer_id: str) -> str | None:
-        """Store what Stripe says now; returns the customer's user, None for a stranger."""
+    async def sync(self, customer_id: str, webhook: str | None = None) -> str | None:
+        """Store what Stripe says now; returns the customer's user, None for a stranger.
+
+        Does nothing if the webhook that asks for it was dealt with, and notes that it is.
+        """
         async with self._db.session() as session:
-            row = await queries.find_subscription(session, customer_id=customer_id)
-            number = await queries.begin_sync(session, customer_id)
-        if row is None or number is None:
+            if webhook is not None and await queries.was_handled(session, webhook):
+                return None
+            begun = await queries.begin_sync(session, customer_id)
+        if begun is None:
             return None
+        user_id, number = begun
         values = asdict(await self._stripe.read_subscription(customer_id))
         values.pop("item_id")
         async with self._db.session() as session:
             await queries.finish_sync(session, customer_id, number, values)
-        self._entitlements.forget(row.user_id)
-        return row.user_id
+            if webhook is not None:
+                await queries.note_handled(session, webhook)
+        self._entitlements.forget(user_id)
+        return user_id
 
     async def forget_user(self, user_id: str) -> None:
         """End what the user pays for and delete their data at Stripe."""

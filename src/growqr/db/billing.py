@@ -38,15 +38,16 @@ async def add_customer(session: AsyncSession, user_id: str, customer_id: str) ->
     )
 
 
-async def begin_sync(session: AsyncSession, customer_id: str) -> int | None:
-    """Number a reading that is about to begin; None for an unknown customer."""
-    number: int | None = await session.scalar(
+async def begin_sync(session: AsyncSession, customer_id: str) -> tuple[str, int] | None:
+    """Number a reading that is about to begin, with its user; None for an unknown customer."""
+    begun = await session.execute(
         update(Subscription)
         .where(Subscription.customer_id == customer_id)
         .values(sync_started=Subscription.sync_started + 1)
-        .returning(Subscription.sync_started)
+        .returning(Subscription.user_id, Subscription.sync_started)
     )
-    return number
+    row = begun.one_or_none()
+    return (row[0], row[1]) if row else None
 
 
 async def finish_sync(
