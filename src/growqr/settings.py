@@ -144,7 +144,7 @@ class Plan(BaseModel):
     messages_per_day: int | None = Field(None, ge=0)
     model_tokens_per_day: int | None = Field(None, ge=0)
     running_workspaces: int | None = Field(None, ge=1)
-    """OpenCode servers at once on one worker; a plan without the coding agent has none."""
+    """OpenCode servers at once, counted on each worker; without the coding agent there is none."""
     agents: tuple[str, ...] | None = None
     """Names of the agents that may be started and spoken to; None: all."""
 

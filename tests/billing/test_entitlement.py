@@ -1,5 +1,6 @@
 import pytest
 
+from growqr.api.provisioning import CAPABILITIES
 from growqr.billing.entitlement import Entitlement, Entitlements, PlanLimitReached
 from growqr.db.engine import Database
 from growqr.errors import EntitlementRequired
@@ -14,6 +15,11 @@ async def test_without_a_billing_provider_everyone_is_entitled() -> None:
     entitlement = await Entitlements(BillingSettings(), db).require("usr_ada", "coding")
     assert entitlement.entitled
     assert entitlement.plan == "self-hosted"
+
+
+def test_everyone_has_one_workspace_so_each_worker_may_count_for_itself() -> None:
+    """A second agent that runs OpenCode needs a count of `running_workspaces` across workers."""
+    assert [agent for agent, may in CAPABILITIES.items() if "opencode.run" in may] == ["coding"]
 
 
 async def test_who_never_paid_is_refused(world: World) -> None:
