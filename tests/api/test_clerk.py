@@ -58,7 +58,7 @@ async def test_pages_may_load_clerks_scripts_from_clerks_host_only(clerk_app: Fa
         answer = await http.get("/config")
     assert answer.json()["clerk_publishable_key"].startswith("pk_test_")
     policy = answer.headers["content-security-policy"]
-    assert "script-src 'self' https://grow.test https://challenges.cloudflare.com;" in policy
+    assert "script-src 'self' https://clerk.grow.test https://challenges.cloudflare.com;" in policy
     with pytest.raises(InvalidInput):
         clerk_policy("pk_live_" + base64.b64encode(b"evil.example; x").decode())
 

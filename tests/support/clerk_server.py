@@ -2,6 +2,7 @@
 
 import json
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ Json = dict[str, Any]
 SECRET_KEY = "sk_test_clerk"
 WEBHOOK_SECRET = "whsec_Z3Jvd3FyLXRlc3Qtc2VjcmV0LWZvci1jbGVyaw=="
 ORIGIN = "http://grow.test"
+FRONTEND = "clerk.grow.test"
+"""The host that the publishable key names: Clerk's, for browsers."""
+PUBLISHABLE_KEY = f"pk_test_{b64encode(f'{FRONTEND}$'.encode()).decode()}"
 
 
 def new_key() -> RSAPrivateKey:
@@ -83,7 +87,7 @@ class ClerkServer:
     def settings(self, **more: Any) -> IdentitySettings:
         given: Json = {
             "provider": "clerk",
-            "clerk_publishable_key": "pk_test_Z3Jvdy50ZXN0JA==",
+            "clerk_publishable_key": PUBLISHABLE_KEY,
             "clerk_secret_key": SecretStr(SECRET_KEY),
             "clerk_webhook_secret": SecretStr(WEBHOOK_SECRET),
             "clerk_api_url": self.url,

@@ -32,7 +32,11 @@ export function App({ api, queries, router }: Props) {
     <ApiContext value={api}>
       <QueryClientProvider client={queries}>
         <CatchBoundary getResetKey={() => router} errorComponent={PageFailed}>
-          <Identity>
+          <Identity
+            navigate={(to, replace) =>
+              replace ? router.history.replace(to) : router.history.push(to)
+            }
+          >
             <RouterProvider router={router} />
           </Identity>
         </CatchBoundary>

@@ -2,7 +2,7 @@ import { screen, waitFor } from '@testing-library/react';
 import type { ReactNode } from 'react';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { json } from '@/testing/fakeServer';
+import { json, problem } from '@/testing/fakeServer';
 import { platform, renderApp } from '@/testing/renderApp';
 
 // Clerk's own script comes from Clerk's servers: what it tells its React hooks is played here.
@@ -17,6 +17,8 @@ vi.mock('@clerk/react', () => ({
   useAuth: () => clerk,
   SignIn: () => <p>Clerk’s sign-in</p>,
   SignUp: () => <p>Clerk’s sign-up</p>,
+  ClerkLoading: () => null,
+  ClerkFailed: () => null,
 }));
 
 const ADA = { id: 'usr_1', name: 'Ada', email: 'ada@example.com' };
@@ -64,5 +66,26 @@ describe('accounts at Clerk', () => {
     await user.click(await screen.findByRole('menuitem', { name: 'Log out' }));
     await waitFor(() => expect(clerk.signOut).toHaveBeenCalled());
     expect(session.get()).toBeNull();
+  });
+
+  it('says why whoever Clerk knows is not let in, and tries again', async () => {
+    clerk.isSignedIn = true;
+    const server = atClerk().on('GET /auth/me', () => problem(503, 'unavailable', 'Not now.'));
+    const { user, session } = renderApp('/', { guest: true });
+    expect(await screen.findByText('Not now.')).toBeVisible();
+    expect(screen.queryByText('Clerk’s sign-in')).not.toBeInTheDocument();
+    server.on('GET /auth/me', () => json(ADA));
+    await user.click(screen.getByRole('button', { name: 'Try again' }));
+    expect(await screen.findByRole('button', { name: /^Account of Ada/ })).toBeVisible();
+    expect(session.get()?.user).toEqual(ADA);
+  });
+
+  it('lets whoever is not let in log out at Clerk', async () => {
+    clerk.isSignedIn = true;
+    clerk.getToken.mockImplementation(() => Promise.reject(new Error('offline')));
+    atClerk();
+    const { user } = renderApp('/', { guest: true });
+    await user.click(await screen.findByRole('button', { name: 'Log out' }));
+    expect(clerk.signOut).toHaveBeenCalled();
   });
 });
