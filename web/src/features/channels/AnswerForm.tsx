@@ -1,6 +1,10 @@
-import { useState, type SubmitEvent } from 'react';
+import { useState, type SyntheticEvent } from 'react';
 
 import { Button } from '@/components/ui/Button';
+
+import { sends } from './sends';
+
+const MAX_ROWS = 8;
 
 interface Props {
   options: readonly string[];
@@ -17,7 +21,7 @@ export function AnswerForm({ options, busy, onAnswer }: Props) {
     setChosen(value);
     onAnswer(value);
   };
-  const submit = (event: SubmitEvent): void => {
+  const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
     if (text.trim() !== '') answer(text.trim());
   };
@@ -41,14 +45,18 @@ export function AnswerForm({ options, busy, onAnswer }: Props) {
         </div>
       )}
       <div className="flex gap-2">
-        <input
+        <textarea
+          rows={Math.min(MAX_ROWS, text.split('\n').length)}
           aria-label={options.length > 0 ? 'Another answer' : 'Your answer'}
           placeholder={options.length > 0 ? 'Or say it in your words' : 'Your answer'}
           value={text}
           disabled={busy}
           autoComplete="off"
           onChange={(event) => setText(event.target.value)}
-          className="h-9 min-w-0 flex-1 rounded-lg border border-line-strong bg-surface px-3 text-sm placeholder:text-ink-faint focus-visible:outline-offset-0"
+          onKeyDown={(event) => {
+            if (sends(event)) submit(event);
+          }}
+          className="min-h-9 min-w-0 flex-1 resize-none rounded-lg border border-line-strong bg-surface px-3 py-1.5 text-sm placeholder:text-ink-faint focus-visible:outline-offset-0"
         />
         <Button
           type="submit"

@@ -4,6 +4,8 @@ import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent } from 're
 import { Button } from '@/components/ui/Button';
 import { cx } from '@/components/ui/cx';
 
+import { sends } from './sends';
+
 /** From this share of the limit on the count is shown. */
 const COUNT_FROM = 0.9;
 
@@ -48,8 +50,7 @@ export function Composer({ channelName, maxChars, onSend, draft = '', onDraft, b
   };
 
   const onKeyDown = (event: KeyboardEvent): void => {
-    // Enter that ends a composition (Japanese, Chinese, …) belongs to the input method.
-    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    if (!sends(event)) return;
     event.preventDefault();
     send();
   };

@@ -42,6 +42,20 @@ describe('a question', () => {
     expect(server.asked(POST)[1]?.body).toEqual({ text: 'Go', answers: 'msg_q' });
   });
 
+  it('about a conflict is answered in its card only, with text of several lines, too', async () => {
+    const server = asking(question({ kind: 'conflict', options: ['keep mine'] }));
+    const { user } = renderApp('/app/channels/coding');
+    const own = within(await card()).getByLabelText('Another answer');
+    const field = screen.getByRole('textbox', { name: 'Message #coding' });
+    expect(field).toHaveAccessibleDescription(/The open question is answered above/);
+    await user.type(field, 'Write a test{Enter}');
+    await waitFor(() => expect(server.asked(POST)).toHaveLength(1));
+    expect(server.asked(POST)[0]?.body).toEqual({ text: 'Write a test' });
+    await user.type(own, '```{Shift>}{Enter}{/Shift}tea{Shift>}{Enter}{/Shift}```{Enter}');
+    await waitFor(() => expect(server.asked(POST)).toHaveLength(2));
+    expect(server.asked(POST)[1]?.body).toEqual({ text: '```\ntea\n```', answers: 'msg_q' });
+  });
+
   it('takes one answer while it is on its way', async () => {
     asking().on(POST, () => new Promise(() => undefined));
     const { user } = renderApp('/app/channels/coding');

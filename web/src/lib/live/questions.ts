@@ -38,11 +38,23 @@ export function questionIn(fields: Record<string, unknown>): Question | null {
 
 /** Ids of the questions that wait for an answer in the channel of `actorId`, oldest first. */
 export function openQuestions(state: LiveState, actorId: string): string[] {
+  return waiting(state, actorId).map(({ id }) => id);
+}
+
+/**
+ * The oldest of them that a message in the channel answers. One about a conflict is none: work
+ * goes on beside it, so it is answered where it stands.
+ */
+export function questionOfMessages(state: LiveState, actorId: string): string | undefined {
+  return waiting(state, actorId).find(({ kind }) => kind !== 'conflict')?.id;
+}
+
+function waiting(state: LiveState, actorId: string): Question[] {
   return Object.values(state.tasks)
     .filter((task) => task.actor_id === actorId && task.status === 'waiting')
     .sort((a, b) => Date.parse(a.updated_at) - Date.parse(b.updated_at))
-    .map((task) => questionIn(task)?.id)
-    .filter((id) => id !== undefined);
+    .map(questionIn)
+    .filter((question) => question !== null);
 }
 
 /** How a question stands: a message that answers it or says that its time was up ends it. */
