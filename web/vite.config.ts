@@ -54,11 +54,23 @@ function packedCopies(): Plugin {
   };
 }
 
+/**
+ * What most pages share, in two files: the libraries apart, because they change less often than
+ * the app and browsers keep them. Parts that bring a library of their own stay with their pages.
+ */
+const CHUNKS = [
+  { name: 'libraries', test: /node_modules\/(react|react-dom|scheduler|@tanstack)\// },
+  { name: 'parts', test: /lucide-react|components\/ui\/(?!Markdown|Modal|Progress)/ },
+];
+
 export default defineConfig({
   plugins: [react(), tailwindcss(), apiReferenceViewer(), packedCopies()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   server: {
     proxy: Object.fromEntries(API_PATHS.map((path) => [`/${path}`, { target: API }])),
   },
-  build: { target: 'es2022', chunkSizeWarningLimit: 400 },
+  build: {
+    target: 'es2022',
+    rolldownOptions: { output: { codeSplitting: { groups: CHUNKS } } },
+  },
 });
