@@ -203,6 +203,16 @@ describe('memory', () => {
     expect(await within(dialog).findByRole('alert')).toHaveTextContent('Changed since then.');
   });
 
+  it('says that nothing was known yet on a day before the first', async () => {
+    platform()
+      .on('GET /memory', () => problem(404, 'too_early', 'nothing was remembered yet'))
+      .on('GET /memory/history', page([COMMIT]));
+    renderApp('/app/memory?at=2020-01-01');
+    expect(await screen.findByText('Your agent knew nothing yet on that day.')).toBeVisible();
+    expect(screen.queryByRole('alert')).not.toBeInTheDocument();
+    expect(screen.getByRole('button', { name: 'Back to now' })).toBeEnabled();
+  });
+
   it('finds by words', async () => {
     platform()
       .on('GET /memory', page([FILE]))

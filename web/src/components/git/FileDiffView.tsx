@@ -20,13 +20,13 @@ export function FileDiffView({ file, open }: { file: FileDiff; open: boolean }) 
   const name = file.old_path == null ? file.path : `${file.old_path} → ${file.path}`;
   return (
     <details open={open} className="group overflow-hidden rounded-xl border border-line bg-surface">
-      <summary className="flex list-none items-center gap-2.5 px-3.5 py-2 text-[13px] hover:bg-hover focus-visible:-outline-offset-2">
+      <summary className="flex list-none flex-wrap items-center gap-x-2.5 gap-y-1 px-3.5 py-2 text-[13px] hover:bg-hover focus-visible:-outline-offset-2">
         <ChevronRight
           aria-hidden
           size={15}
           className="shrink-0 text-ink-faint transition-transform group-open:rotate-90"
         />
-        <span className="min-w-0 flex-1 font-mono">{name}</span>
+        <span className="min-w-40 flex-1 font-mono">{name}</span>
         <Badge tone={TONES[file.status]}>{file.status}</Badge>
         <span className="font-mono text-xs whitespace-nowrap">
           <span className="text-success">+{file.additions}</span>{' '}

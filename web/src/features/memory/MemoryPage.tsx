@@ -3,6 +3,7 @@ import { NotebookPen } from 'lucide-react';
 import { useState } from 'react';
 
 import { useApi } from '@/api/ApiContext';
+import { ApiError } from '@/api/problem';
 import { cx } from '@/components/ui/cx';
 import { EmptyState } from '@/components/ui/EmptyState';
 import { PageHeader } from '@/components/ui/PageHeader';
@@ -34,6 +35,7 @@ export function MemoryPage({ path, at, onGo }: Props) {
   const [search, setSearch] = useState('');
   const open = (next: string | undefined): void => onGo({ path: next, at });
   const lookBack = (next: string | undefined): void => onGo({ path, at: next });
+  const tooEarly = at !== undefined && files.error instanceof ApiError && files.error.status === 404;
   const isNew = at === undefined && path === undefined && files.data?.length === 0;
 
   return (
@@ -44,23 +46,26 @@ export function MemoryPage({ path, at, onGo }: Props) {
           Tell your agent “Remember that …” and it becomes a file here.
         </EmptyState>
       ) : (
-        <div className="min-h-0 flex-1 overflow-y-auto md:grid md:grid-cols-[17rem_minmax(0,1fr)] md:overflow-hidden">
+        <div className="min-h-0 flex-1 overflow-y-auto lg:grid lg:grid-cols-[17rem_minmax(0,1fr)] lg:overflow-hidden">
           {/* On a small screen an open file takes the place of the list. */}
           <div
             className={cx(
-              'border-b border-line p-3 md:block md:overflow-y-auto md:border-r md:border-b-0',
+              'border-b border-line p-3 lg:block lg:overflow-y-auto lg:border-r lg:border-b-0',
               path !== undefined && 'hidden',
             )}
           >
             <MemorySearch value={search} at={at} onChange={setSearch} onOpen={open} />
             <DayPicker value={at} onChange={lookBack} />
-            {search === '' && (
+            {search === '' && tooEarly && (
+              <p className="mt-4 px-2.5 text-sm text-ink-soft">Your agent knew nothing yet on that day.</p>
+            )}
+            {search === '' && !tooEarly && (
               <QueryView query={files} loading="Loading files">
                 {(found) => <FileList files={found} selected={path} onOpen={open} />}
               </QueryView>
             )}
           </div>
-          <div className="px-4 py-6 md:overflow-y-auto md:px-8">
+          <div className="px-4 py-6 md:px-8 lg:overflow-y-auto">
             <div className="mx-auto max-w-3xl space-y-8">
               {path !== undefined && (
                 <FileView
