@@ -220,7 +220,7 @@ describe('a channel', () => {
     platform();
     const { user } = renderApp();
     await composer();
-    await user.click(screen.getByRole('button', { name: 'Open menu' }));
+    await user.click(screen.getByRole('button', { name: 'Open menu, new messages' }));
     const menu = await screen.findByRole('dialog', { name: 'Menu' });
     await user.click(within(menu).getByRole('link', { name: /^grow/ }));
     await waitFor(() => expect(screen.queryByRole('dialog')).not.toBeInTheDocument());

@@ -1,12 +1,11 @@
-import { Outlet, useRouter } from '@tanstack/react-router';
-import { Menu } from 'lucide-react';
+import { Outlet } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 
-import { IconButton } from '@/components/ui/IconButton';
 import { LiveProvider } from '@/lib/live/LiveProvider';
 
 import { ConnectionBanner } from './ConnectionBanner';
 import { Drawer } from './Drawer';
+import { MenuButton } from './MenuButton';
 import { SetupFailed } from './SetupFailed';
 import { SettingUp } from './SettingUp';
 import { Sidebar } from './Sidebar';
@@ -29,12 +28,8 @@ export function AppShell() {
 function Frame() {
   const [menuOpen, setMenuOpen] = useState(false);
   const [switching, setSwitching] = useState(false);
-  const router = useRouter();
   useTitle();
   useFocusAfterNavigation();
-
-  // A choice in the drawer closes it, also when it leads to where one is.
-  useEffect(() => router.subscribe('onBeforeLoad', () => setMenuOpen(false)), [router]);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
@@ -64,13 +59,7 @@ function Frame() {
         <div className="hidden min-h-0 border-r border-line md:block">
           <Sidebar onSwitch={openSwitcher} />
         </div>
-        <IconButton
-          icon={Menu}
-          label="Open menu"
-          size={20}
-          className="absolute! top-3.5 left-3 z-10 size-9 md:hidden!"
-          onClick={() => setMenuOpen(true)}
-        />
+        <MenuButton onClick={() => setMenuOpen(true)} />
         <main id="main" tabIndex={-1} className="min-h-0 min-w-0 focus:outline-none">
           <Outlet />
         </main>

@@ -13,6 +13,7 @@ import { useMediaQuery } from './useMediaQuery';
 export function ChannelScreen({ name }: { name: string }) {
   const wide = useMediaQuery('(min-width: 70rem)');
   const [tasksOpen, setTasksOpen] = useState(false);
+  if (wide && tasksOpen) setTasksOpen(false); // else it would be back when the window is small again
   return (
     <div className="flex h-full min-h-0">
       <div className="min-w-0 flex-1">

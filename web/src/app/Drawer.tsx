@@ -1,5 +1,6 @@
+import { useRouter } from '@tanstack/react-router';
 import { Dialog } from 'radix-ui';
-import type { ReactNode } from 'react';
+import { useEffect, type ReactNode } from 'react';
 
 import { cx } from '@/components/ui/cx';
 
@@ -11,8 +12,16 @@ interface Props {
   children: ReactNode;
 }
 
-/** A side of the page on small screens: slides over it and keeps the focus. */
+/**
+ * A side of the page on small screens: slides over it and keeps the focus. A choice in it closes
+ * it, also one that leads to where one is.
+ */
 export function Drawer({ open, onOpenChange, title, side, children }: Props) {
+  const router = useRouter();
+  useEffect(
+    () => (open ? router.subscribe('onBeforeLoad', () => onOpenChange(false)) : undefined),
+    [onOpenChange, open, router],
+  );
   return (
     <Dialog.Root open={open} onOpenChange={onOpenChange}>
       <Dialog.Portal>

@@ -37,10 +37,12 @@ export function useStickToBottom(first?: string) {
   useEffect(() => {
     const [outer, inner] = [box.current, content.current];
     if (outer === null || inner === null) return;
-    let top = outer.scrollTop;
+    let { scrollTop: top, clientWidth: width, clientHeight: height } = outer;
     const onScroll = (): void => {
+      // Not by the reader: the observer below is about to see the box's new size.
+      if (outer.clientWidth !== width || outer.clientHeight !== height) return;
       const near = isNearEnd(outer);
-      // Only a reader moves up. Anything else is a box or content that has just changed its size.
+      // Only a reader moves up. Anything else is content that has just grown.
       if (near || outer.scrollTop < top) sticks.current = near;
       top = outer.scrollTop;
       fromEnd.current = distanceToEnd(outer);
@@ -49,6 +51,7 @@ export function useStickToBottom(first?: string) {
     const observer = new ResizeObserver(() => {
       if (sticks.current) outer.scrollTop = outer.scrollHeight;
       fromEnd.current = distanceToEnd(outer);
+      ({ scrollTop: top, clientWidth: width, clientHeight: height } = outer);
     });
     observer.observe(inner);
     observer.observe(outer);
