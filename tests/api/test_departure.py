@@ -64,8 +64,10 @@ async def test_leaving_erases_everything_of_that_user_and_nothing_else(
     answer = await ada.http.post("/auth/delete", json={"password": PASSWORD})
     assert answer.status_code == 503
     engine.down = False
-    answer = await ada.http.post("/auth/delete", json={"password": PASSWORD})
-    assert answer.status_code == 204
+    again = {"password": PASSWORD, "repositories": "export"}  # on second thoughts
+    answer = await ada.http.post("/auth/delete", json=again)
+    assert answer.status_code == 200
+    assert (await ada.http.get(answer.json()["export"]["url"])).status_code == 200
     assert ada.actor["id"] not in engine.agents
     assert bob.actor["id"] in engine.agents
     assert not list(git.glob(f"{repo}*"))

@@ -170,6 +170,10 @@ def test_signing_in_working_and_signing_out(visit: Visit, world: World) -> None:
     expect(page.get_by_label("Email address")).to_be_visible()
     shoot(page, "clerk-1-sign-in")
     check(page)
+    page.get_by_role("link", name="Sign up").click()
+    expect(page.locator(".cl-signUp-root").get_by_label("Email address")).to_be_visible()
+    check(page)
+    page.go_back()
     sign_in(page, world)
     log = page.get_by_role("log", name="Messages")
 

@@ -45,6 +45,7 @@ class ClerkFrontend:
 
     def serve(self, page: Page) -> None:
         """Answer what the page asks Clerk's host, and nothing else."""
+        assert _PACKAGES.is_dir(), "no scripts of Clerk: run ./grow test, which gets them"
         page.route(f"https://{FRONTEND}/**", self._handle)
 
     @property

@@ -20,36 +20,40 @@ from growqr.git.repos import ref_of
 async def leave(services: Services, user_id: str, *, export: bool) -> Export | None:
     """Erase the user, here and at Clerk; returns the file that was written first, if asked.
 
-    Nothing is erased when the file can't be written. Once erasing has begun, a repeat makes no
-    other file: it would hold only what is left.
+    Nothing is erased when the file can't be written. A repeat after an interruption makes no
+    second file, which would hold only what was left.
     """
     async with services.db.session() as session:
         user = await session.get(User, user_id)
     if user is None:
         return None
-    name = user.leaving
-    if name is None:
-        made = await services.exports.make(user_id) if export else None
-        if services.clerk is not None:
-            await services.clerk.delete(user_id)
-        name = await _begin(services, user_id, made.name if made else "")
+    made = await services.exports.again(user.leaving) if user.leaving else None
+    if made is None and export:
+        made = await services.exports.make(user_id)
+    if services.clerk is not None:
+        await services.clerk.delete(user_id)
+    if made is not None:
+        made = await _note(services, user, made)
     await remove_user(services, user_id)
-    return await services.exports.again(name)
+    return made
 
 
-async def _begin(services: Services, user_id: str, name: str) -> str:
-    """Note that erasing begins and with which file; returns that of whoever was first.
+async def _note(services: Services, user: User, made: Export) -> Export:
+    """Note the file before anything is erased; returns the one that somebody noted meanwhile.
 
     Clerk tells us of a deletion that we asked for, so there may be two at once.
     """
     async with services.db.session() as session:
-        await session.execute(
-            update(User).where(User.id == user_id, User.leaving.is_(None)).values(leaving=name)
-        )
-        first = await session.scalar(select(User.leaving).where(User.id == user_id))
-    if first is None or first == name:
-        return name
-    services.exports.folder.discard(name)  # what is in it may be incomplete
+        as_read = User.leaving.is_not_distinct_from(user.leaving)
+        noting = update(User).where(User.id == user.id, as_read)
+        await session.execute(noting.values(leaving=made.name))
+        name = await session.scalar(select(User.leaving).where(User.id == user.id))
+    if name is None or name == made.name:
+        return made
+    first = await services.exports.again(name)
+    if first is None:
+        return made
+    services.exports.folder.discard(made.name)  # what is in it may be incomplete
     return first
 
 

@@ -65,7 +65,7 @@ class User(Base):
     clerk_id: Mapped[str | None] = mapped_column(unique=True, index=True)
     """The user's id at Clerk, `user_…`; None for local accounts."""
     leaving: Mapped[str | None]
-    """Once erasing has begun: the name of the file that was exported first, empty without one."""
+    """Name of the file that was exported before erasing began."""
     created_at: Mapped[datetime] = mapped_column(default=_now)
 
 

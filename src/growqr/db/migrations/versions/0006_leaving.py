@@ -1,4 +1,4 @@
-"""Users whose erasing has begun, with the file that they take along"""
+"""The file that somebody takes along whose erasing has begun"""
 
 from collections.abc import Sequence
 
