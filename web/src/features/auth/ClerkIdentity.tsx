@@ -22,6 +22,7 @@ export function ClerkIdentity({ publishableKey, navigate, children }: Props) {
       signInUrl={paths.login}
       signUpUrl={paths.register}
       afterSignOutUrl={paths.login}
+      telemetry={false}
       routerPush={(to) => navigate(to, false)}
       routerReplace={(to) => navigate(to, true)}
     >
