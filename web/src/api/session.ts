@@ -19,6 +19,8 @@ type Listener = () => void;
  * `get` returns the same object until the session changes, as `useSyncExternalStore` wants.
  */
 export class SessionStore {
+  /** Somebody has logged in since the page was opened; else the session was found here. */
+  startedHere = false;
   private current: Session | null;
   private readonly listeners = new Set<Listener>();
 
@@ -43,6 +45,7 @@ export class SessionStore {
       refreshToken: grant.refresh_token,
       expiresAt: Date.parse(grant.expires_at),
     };
+    this.startedHere ||= this.current === null;
     this.storage.setItem(KEY, JSON.stringify(session));
     this.change(session);
   }

@@ -11,6 +11,7 @@ import {
   type FakeServer,
   type FakeStream,
 } from '@/testing/fakeServer';
+import { SessionStore } from '@/api/session';
 import { platform, renderApp } from '@/testing/renderApp';
 import { grant } from '@/testing/session';
 
@@ -32,10 +33,20 @@ describe('logging in', () => {
     await user.type(screen.getByLabelText('Password'), 'correct horse 1');
     await user.click(screen.getByRole('button', { name: 'Log in' }));
     await composer();
+    expect(screen.getByRole('main')).toHaveFocus(); // a mouse's user writes at once, see the browser's tests
     expect(server.asked('POST /auth/login')[0]?.body).toEqual({
       email: 'ada@example.com',
       password: 'correct horse 1',
     });
+  });
+
+  it('leaves the focus at the top of a page that was only opened', async () => {
+    platform();
+    const session = new SessionStore();
+    session.set(grant());
+    renderApp('/app/channels/grow', { guest: true });
+    await composer();
+    expect(document.body).toHaveFocus();
   });
 
   it('tells why a login was refused', async () => {
