@@ -114,7 +114,6 @@ class TestCgroups:
         assert (tmp_path / "memory/growqr/w/memory.limit_in_bytes").read_text() == "5"
         assert (tmp_path / "pids/growqr/w/pids.max").read_text() == "7"
         assert made.procs[-1] == tmp_path / "cpu/growqr/w/cgroup.procs"
-        assert (tmp_path / "cpu/growqr/cpu.shares").read_text() == "512"
         assert (len(made.procs), list(made.missing)) == (3, [])
 
     async def test_version_2(self, tmp_path: Path) -> None:
@@ -122,7 +121,6 @@ class TestCgroups:
         made = make_cgroups("w", memory_bytes=5, max_processes=7, root=tmp_path)
         assert made.procs == [tmp_path / "growqr/w/cgroup.procs"]
         assert (tmp_path / "growqr/w/memory.max").read_text() == "5"
-        assert (tmp_path / "growqr/cpu.weight").read_text() == "50"
         assert (tmp_path / "growqr/cgroup.subtree_control").read_text() == "+memory +pids +cpu"
 
     async def test_a_host_without_any_says_what_is_missing(self, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Memory, process and processor limits for one sandbox through control groups, version 1 or 2."""
 
 import asyncio
-import contextlib
 import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +8,11 @@ from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 _FAMILY = "growqr"
-"""The group that holds those of all sandboxes."""
-_SHARES, _WEIGHT = 512, 50
-"""What all sandboxes together weigh where processors are short, in version 1 and 2; others weigh
-twice as much. Each of twenty with such a weight of its own would leave the platform a tenth."""
+"""The group that holds those of all sandboxes.
+
+Where processors are short they get as much together as the platform: without it, each of them
+would get as much. The platform needs far less than that, so it hardly ever waits.
+"""
 _CPU_PERIOD_US = 100_000  # what both versions take unless told otherwise
 _ESSENTIAL = {
     "memory": {"memory.max", "memory.limit_in_bytes"},
@@ -92,7 +92,6 @@ def make_cgroups(
                 **({"cpu.max": f"{quota} {_CPU_PERIOD_US}"} if quota else {}),
             }
         }
-        weight, value = family / "cpu.weight", _WEIGHT
         _enable(root, family)
     else:
         limits: dict[str, dict[str, str]] = {
@@ -101,7 +100,6 @@ def make_cgroups(
             "cpu": {"cpu.cfs_quota_us": str(quota)} if quota else {},
         }
         wanted = {root / kind / _FAMILY / name: files for kind, files in limits.items()}
-        weight, value = root / "cpu" / _FAMILY / "cpu.shares", _SHARES
     made: list[Path] = []
     written: set[str] = set()
     for folder, files in wanted.items():
@@ -117,8 +115,6 @@ def make_cgroups(
                 written.add(file)
             except OSError:
                 continue  # a kernel without swap accounting, for one
-    with contextlib.suppress(OSError):
-        weight.write_text(str(value))
     asked = [word for word in _ESSENTIAL if quota or word != "processor time"]
     missing = [word for word in asked if not written & _ESSENTIAL[word]]
     return Cgroups(made, missing)
