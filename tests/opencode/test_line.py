@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -53,6 +54,29 @@ async def test_a_place_that_comes_as_somebody_leaves_goes_to_the_next() -> None:
     assert leaving.cancelled()
     line.give("c")
     await line.take("a")
+
+
+async def test_no_more_start_at_once_than_there_are_processors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    line, told, begun = Line(9, 9), list[str](), list[str]()
+    done = {name: asyncio.Event() for name in "abc"}
+
+    async def start(name: str) -> None:
+        async with line.start(lambda: told.append(name)):
+            begun.append(name)
+            await done[name].wait()
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as starts:
+        first, *_ = [starts.create_task(start(name)) for name in "abc"]
+        await asyncio.sleep(0)
+        assert (begun, told) == (["a", "b"], ["c"])
+        first.cancel()  # as a stop does
+        await asyncio.wait([first])
+        for event in done.values():
+            event.set()
+    assert begun == ["a", "b", "c"]
 
 
 async def test_a_plan_allows_less_or_nothing_and_is_asked_each_time() -> None:

@@ -107,16 +107,17 @@ class Lifecycle:
                 pass  # the old server must be gone: two on one home would mix their histories
             await self._line.take(self.spec.user_id, self._moved)
             taken = True
-            self.set("starting")
-            await self._make_room()
-            server = await Server.start(
-                self.spec,
-                self._place,
-                self._settings.sandbox,
-                self._sandbox,
-                self._gateway,
-                self._log,
-            )
+            async with self._line.start(self._crowded):
+                self.set("starting")
+                await self._make_room()
+                server = await Server.start(
+                    self.spec,
+                    self._place,
+                    self._settings.sandbox,
+                    self._sandbox,
+                    self._gateway,
+                    self._log,
+                )
         except BaseException as error:
             if taken:
                 self._line.give(self.spec.user_id)
@@ -212,6 +213,9 @@ class Lifecycle:
             self.set("starting", "waits until another of your workspaces is done")
         else:
             self.set("starting", f"waits in line: {ahead} ahead" if ahead else "is next in line")
+
+    def _crowded(self) -> None:
+        self.set("starting", "waits until others have started")
 
     def lend(self) -> None:
         """While its turn waits for a person, the place goes to whoever needs it."""

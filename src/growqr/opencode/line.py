@@ -1,9 +1,11 @@
-"""The line in which workspaces wait for one of the few places to run."""
+"""The line in which workspaces wait for one of the few places to run, and for their start."""
 
 import asyncio
 import itertools
+import os
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 Evict = Callable[[str], bool]
@@ -44,6 +46,7 @@ class Line:
         self._waiting: list[_Ticket] = []
         self._numbers = itertools.count()
         self._idle: dict[object, tuple[str, Evict]] = {}
+        self._starts = asyncio.Semaphore(len(os.sched_getaffinity(0)))
 
     async def take(self, user_id: str, moved: Moved = lambda _: None) -> None:
         """Wait for a place; give it back with `give`. Raises what `most_of` raises."""
@@ -71,6 +74,18 @@ class Line:
         self._free += 1
         self._held[user_id] -= 1
         self._go_on()
+
+    @asynccontextmanager
+    async def start(self, crowded: Callable[[], None]) -> AsyncIterator[None]:
+        """Start inside this block, in which no more are at once than there are processors.
+
+        A start takes more than a second of a processor: twenty at once would end together after
+        half a minute, where these end one after the other. `crowded` is called before a wait.
+        """
+        if self._starts.locked():
+            crowded()
+        async with self._starts:
+            yield
 
     def idle(self, holder: object, user_id: str, evict: Evict) -> None:
         """Say that `holder` could give its place up if somebody waits."""
