@@ -60,7 +60,7 @@ async def test_a_failed_command_shows_its_exit_code(running: Running) -> None:
 async def test_commands_give_way_when_processors_are_scarce(
     running: Running, runtime: Runtime
 ) -> None:
-    niceness = {"bubblewrap": 19, "container": 10}[runtime["runtime"]]
+    niceness = {"bubblewrap": 15, "container": 10}[runtime["runtime"]]
     async with running() as workspaces:
         progress = await ask(await workspaces.get(spec()), "run: nice")
         assert ToolFinished("bash", "nice", f"{niceness}\n", 0) in progress

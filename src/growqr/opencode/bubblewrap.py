@@ -259,7 +259,7 @@ def _inner(listening: int) -> str:
     # somebody inside may end every Python program there is; the connection then comes back
     keep_up = f"(until {relay}; do sleep 0.2; done)"
     # niceness counts only within a session where the kernel weighs sessions (autogroups)
-    give_way = "{ echo 10 > /proc/self/autogroup; } 2> /dev/null"
+    give_way = "{ echo 5 > /proc/self/autogroup; } 2> /dev/null"
     return f"{give_way}; {keep_up} & exec {listening}<&-; {server}"
 
 
