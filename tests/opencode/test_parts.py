@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import pytest
@@ -125,6 +126,19 @@ class TestCgroups:
 
     async def test_a_host_without_any_says_what_is_missing(self, tmp_path: Path) -> None:
         made = make_cgroups("w", memory_bytes=5, max_processes=7, root=tmp_path / "absent")
+        assert (made.procs, list(made.missing)) == ([], ["memory", "processes"])
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+    async def test_groups_that_belong_to_root_are_no_hindrance_to_others(self) -> None:
+        with TemporaryDirectory() as folder:
+            root = Path(folder)
+            root.chmod(0o755)
+            (root / "memory/growqr/w").mkdir(parents=True)
+            os.seteuid(300_000)
+            try:
+                made = make_cgroups("w", memory_bytes=5, max_processes=7, root=root)
+            finally:
+                os.seteuid(0)
         assert (made.procs, list(made.missing)) == ([], ["memory", "processes"])
 
     @pytest.mark.parametrize("file", ["memory.events", "memory.oom_control"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,8 @@ def make_cgroups(
             folder.mkdir(exist_ok=True)
         except OSError:
             continue
+        if not os.access(folder, os.W_OK, effective_ids=True):
+            continue  # left by a root that ran this workspace before
         made.append(folder)
         for file, text in files.items():
             try:
