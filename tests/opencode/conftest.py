@@ -30,7 +30,9 @@ Running = Callable[..., AbstractAsyncContextManager[Workspaces]]
 
 
 def spec(name: str = "w1", *, user: str = "1", **rules: Any) -> WorkspaceSpec:
-    return WorkspaceSpec(f"wsp_{name}", f"usr_{user}", f"act_{name}", Rules(**rules))
+    # control groups have the id's name, and another run of the tests may be at work
+    own_id = f"wsp_{name}_{os.getpid()}"
+    return WorkspaceSpec(own_id, f"usr_{user}", f"act_{name}", Rules(**rules))
 
 
 @pytest.fixture(scope="session")

@@ -265,7 +265,7 @@ from growqr.settings import Settings
 async def main():
     settings = Settings(data_dir=Path(sys.argv[1]))
     workspaces = Workspaces(settings, ModelGateway(settings.model))
-    workspace = await workspaces.get(WorkspaceSpec("wsp_w1", "usr_1", "act_w1"))
+    workspace = await workspaces.get(WorkspaceSpec(sys.argv[2], "usr_1", "act_w1"))
     await workspace.start()
     print(workspace.server_pid, flush=True)
     await anyio.sleep_forever()
@@ -278,7 +278,7 @@ anyio.run(main)
 async def test_a_killed_worker_takes_its_servers_along(
     running: Running, runtime: Runtime, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", WORKER, str(tmp_path / "data")]
+    command = [sys.executable, "-c", WORKER, str(tmp_path / "data"), spec().id]
     settings = {f"GROWQR_SANDBOX__{name.upper()}": value for name, value in runtime.items()}
     worker = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, env={**os.environ, **settings}
