@@ -42,20 +42,20 @@ function Days({ usage }: { usage: Usage }) {
       {used.length === 0 ? (
         <p className="text-sm text-ink-soft">Nothing was used in the last two weeks.</p>
       ) : (
-        <table className="w-full text-left text-[13px] sm:text-sm">
+        <table className="w-full text-left wrap-normal text-[13px] sm:text-sm">
           <caption className="sr-only">Use in the last two weeks, days in UTC</caption>
           <thead className="text-ink-faint">
             <tr>
-              <th className="py-1 font-normal">Day</th>
-              <th className="py-1 pl-3 text-right font-normal">Messages</th>
-              <th className="py-1 pl-3 text-right font-normal">Model tokens</th>
-              <th className="py-1 pl-3 text-right font-normal">Workspace minutes</th>
+              <th className="py-1 align-bottom font-normal">Day</th>
+              <th className="py-1 pl-3 text-right align-bottom font-normal">Messages</th>
+              <th className="py-1 pl-3 text-right align-bottom font-normal">Model tokens</th>
+              <th className="py-1 pl-3 text-right align-bottom font-normal">Workspace minutes</th>
             </tr>
           </thead>
           <tbody>
             {used.toReversed().map((day) => (
               <tr key={day.day} className="border-t border-line">
-                <td className="py-1">{date.format(new Date(day.day))}</td>
+                <td className="py-1 whitespace-nowrap">{date.format(new Date(day.day))}</td>
                 <td className="py-1 text-right">{number.format(day.messages)}</td>
                 <td className="py-1 text-right">{number.format(day.model_tokens)}</td>
                 <td className="py-1 text-right">
