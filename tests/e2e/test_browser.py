@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from growqr.ids import new_id
 from growqr.testing import Platform
+from tests.support.person import Person
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -127,10 +128,17 @@ def test_a_first_hour(page: Page) -> None:
     said = log.get_by_role("article").filter(has_text="Remember that I like green tea")
     expect(said).to_have_count(1)
     log_out(page)
+    log_in(page, email)
+    expect(said).to_have_count(1)
+
+
+def log_in(page: Page, email: str) -> None:
+    """Log in with the password of `register`, from wherever the page is."""
+    page.goto("/app/login")
     page.get_by_role("textbox", name="Email").fill(email)
     page.get_by_label("Password", exact=True).fill("correct horse 1")
     page.get_by_role("button", name="Log in").click()
-    expect(said).to_have_count(1)
+    expect(page.get_by_role("textbox", name="Message #grow")).to_be_visible()
 
 
 def finish_quest(page: Page) -> None:
@@ -169,6 +177,39 @@ def test_it_reconnects_and_shows_nothing_twice(page: Page, offline_platform: Pla
     send(page, "My goal is to run a marathon")
     expect(log.get_by_role("article").filter(has_text="marathon")).to_have_count(2)
     expect(log.get_by_role("article").filter(has_text="I play chess")).to_have_count(1)
+
+
+def test_a_channel_opens_at_the_first_unread_message(
+    page: Page, offline_platform: Platform
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 480})
+    person = Person.register(offline_platform.url, "Cid")
+    log_in(page, person.email)
+    log = page.get_by_role("log", name="Messages")
+    page.get_by_role("link", name="Memory").click()
+    expect(page.get_by_role("heading", name="Memory", level=1)).to_be_visible()
+    for number in range(12):
+        person.send(f"Remember that the word of day {number} is growth{number}")
+    link = page.get_by_role("navigation", name="Channels").get_by_role("link", name="grow")
+    expect(link).to_have_accessible_name(re.compile(r"12\s?unread"))
+
+    link.click()
+    last = log.get_by_role("article").last
+    expect(log.get_by_role("separator", name="New messages")).to_be_in_viewport()
+    expect(last).not_to_be_in_viewport()
+    jump = page.get_by_role("button", name="Jump to latest")
+    jump.focus()
+    page.keyboard.press("Enter")
+    expect(last).to_be_in_viewport()
+    expect(jump).to_have_count(0)
+    page.keyboard.press("Home")  # the messages have the focus now
+    expect(last).not_to_be_in_viewport()
+
+    # Where nothing is new, it opens at its end.
+    page.get_by_role("link", name="Memory").click()
+    link.click()
+    expect(last).to_be_in_viewport()
+    expect(log.get_by_role("separator", name="New messages")).to_have_count(0)
 
 
 def test_a_wrong_password_is_told_kindly(page: Page) -> None:

@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.test_browser import BUILD_REQUEST, browser, open_channel, page, register, send
+from growqr.testing import Platform
+from tests.e2e.test_browser import (
+    BUILD_REQUEST,
+    browser,
+    log_in,
+    open_channel,
+    page,
+    register,
+    send,
+)
+from tests.support.person import Person
 
 __all__ = ["browser", "page"]
 
@@ -89,6 +99,62 @@ def test_no_screen_has_a_serious_fault(page: Page) -> None:
     assert not found, "\n".join(found)
     width = page.evaluate("() => document.documentElement.scrollWidth")
     assert width <= 375, "a small screen scrolls sideways"
+
+
+def propose(person: Person, repo: str, number: int) -> None:
+    """Open a pull request whose branch and main have both written the same file."""
+    branch, path = f"topic-{number}", f"notes-{number}.md"
+    person.post(f"{repo}/branch", {"name": branch})
+    for where, text in ((branch, "of the branch"), ("main", "of main")):
+        change = {"path": path, "content": f"# Notes\n\nThe words {text}.\n"}
+        person.post(
+            f"{repo}/commit", {"subject": "write notes", "changes": [change], "branch": where}
+        )
+    person.post(f"{repo}/pull-request", {"branch": branch, "title": "Write notes"})
+
+
+def test_no_page_that_one_seldom_sees_has_a_serious_fault(
+    page: Page, offline_platform: Platform
+) -> None:
+    found: list[str] = []
+    person = Person.register(offline_platform.url, "Kim")
+    repo = person.post("/git/repos", {"name": "todo", "description": "What is to do"})["id"]
+    propose(person, f"/git/repos/{repo}", 1)
+    page.goto("/app/nowhere")
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    check(page, "an address without a page", found)
+    log_in(page, person.email)
+
+    page.goto(f"/app/code/{repo}/pull-requests/1")
+    expect(page.get_by_role("list", name="Conflicts")).to_be_visible()
+    expect(page.get_by_text("+The words of the branch.")).to_be_visible()
+    check(page, "a pull request", found)
+    page.get_by_role("button", name="Close without merging").click()
+    expect(page.get_by_text("closed", exact=True)).to_be_visible()
+    check(page, "a closed pull request", found)
+
+    page.context.set_offline(True)
+    expect(page.get_by_text("Reconnecting…")).to_be_visible()
+    check(page, "a lost connection", found)
+    page.get_by_role("link", name="Quests").click()
+    expect(page.get_by_text("This page could not be loaded")).to_be_visible()
+    check(page, "a page that could not be loaded", found)
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("button", name="Start").first).to_be_visible()
+
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("button", name="Delete account…").click()
+    dialog = page.get_by_role("dialog", name="Delete your account?")
+    dialog.get_by_label(re.compile("^Type ")).fill(person.email)
+    dialog.get_by_label("Password", exact=True).fill("correct horse 1")
+    dialog.get_by_role("button", name="Delete everything").click()
+    expect(page.get_by_role("link", name="Download everything")).to_be_visible()
+    check(page, "goodbye", found)
+    page.goto("/app/nowhere")
+    page.goto("/app/goodbye")  # as somebody would who only knows the address
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    assert not found, "\n".join(found)
 
 
 def test_keys_are_enough(page: Page) -> None:

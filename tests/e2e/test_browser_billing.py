@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from growqr.testing import Platform
 from tests.e2e.test_billing import shop
 from tests.e2e.test_browser import browser
+from tests.e2e.test_browser_accessibility import check
 from tests.support.stripe_server import StripeServer
 
 __all__ = ["browser", "shop"]
@@ -29,6 +30,7 @@ def test_a_person_pays_falls_behind_and_pays_again(
     page: Page, shop: tuple[Platform, StripeServer]
 ) -> None:
     _, stripe = shop
+    found: list[str] = []
     page.goto("/app/register")
     page.get_by_role("textbox", name="Name").fill("Eve")
     page.get_by_role("textbox", name="Email").fill("eve@example.com")
@@ -37,8 +39,11 @@ def test_a_person_pays_falls_behind_and_pays_again(
     field = page.get_by_role("textbox", name="Message #grow")
     expect(field).to_be_disabled()
     expect(page.get_by_text("You can read everything meanwhile.")).to_be_visible()
+    check(page, "an agent without a plan", found)
 
     page.get_by_role("link", name="See your plan").click()
+    expect(page.get_by_role("button", name="Choose Pro")).to_be_visible()
+    check(page, "plans", found)
     page.get_by_role("button", name="Choose Pro").click()
     page.get_by_role("button", name="Pay").click()
     page.wait_for_url("**/app/settings?checkout=done")
@@ -60,6 +65,8 @@ def test_a_person_pays_falls_behind_and_pays_again(
     expect(about_tea).to_have_count(2)
 
     page.get_by_role("link", name="See your plan").click()
+    expect(page.get_by_role("button", name="Manage payment")).to_be_visible()
+    check(page, "a plan that is not paid", found)
     page.get_by_role("button", name="Manage payment").click()
     page.get_by_role("button", name="Pay what is open").click()
     page.wait_for_url("**/app/settings")
@@ -69,3 +76,4 @@ def test_a_person_pays_falls_behind_and_pays_again(
     field.fill("What do you know about tea?")
     field.press("Enter")
     expect(about_tea).to_have_count(4)
+    assert not found, "\n".join(found)
