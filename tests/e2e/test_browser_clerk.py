@@ -159,6 +159,7 @@ def check(page: Page) -> None:
     """Nothing of ours on the page has a serious fault that axe can find."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        shoot(page, f"clerk-1-{scheme}")
         page.evaluate(AXE)
         faults = page.evaluate(RUN)
         assert not faults, f"{scheme}: {json.dumps(faults, indent=1)}"
@@ -168,7 +169,6 @@ def test_signing_in_working_and_signing_out(visit: Visit, world: World) -> None:
     page = visit.page
     page.goto("/")
     expect(page.get_by_label("Email address")).to_be_visible()
-    shoot(page, "clerk-1-sign-in")
     check(page)
     page.get_by_role("link", name="Sign up").click()
     expect(page.locator(".cl-signUp-root").get_by_label("Email address")).to_be_visible()
