@@ -4,7 +4,15 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from pyrivet import Actor, ActorHandle, ActorOptions, CallInterrupted, Worker, action
+from pyrivet import (
+    Actor,
+    ActorHandle,
+    ActorOptions,
+    CallInterrupted,
+    Unreachable,
+    Worker,
+    action,
+)
 
 from .conftest import Stage
 
@@ -69,3 +77,22 @@ async def test_those_that_have_not_begun_in_time_go_to_the_next_generation(
     with pytest.raises(CallInterrupted):
         await first
     assert await asyncio.gather(*others) == [2, 2]
+
+
+async def test_actor_that_starts_when_its_worker_is_leaving_stops_at_once(
+    stage: Stage, key: list[str]
+) -> None:
+    made: list[Clerk] = []
+
+    def make() -> Clerk:
+        made.append(Clerk(asyncio.Event()))
+        return made[-1]
+
+    worker = await stage.work(clerk=make)
+    worker._host.leave()  # as at exit, when the engine does not tell actors to stop
+    clerk = (await stage.client()).get_or_create("clerk", key)
+    with pytest.raises(Unreachable):
+        await clerk.call("nod", timeout=timedelta(seconds=1))
+    assert made
+    while worker.actors:
+        await asyncio.sleep(0.01)

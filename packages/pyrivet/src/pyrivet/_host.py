@@ -56,6 +56,7 @@ class Host:
         self._lives: set[asyncio.Task[None]] = set()
         self._exchanges: dict[bytes, Exchange] = {}
         self._broken: list[tuple[Channel, p.ToClient]] = []
+        self._leaving = False
         self.left_at: float | None = None
         """When WebSockets were last left to the engine, in the loop's time."""
 
@@ -69,7 +70,8 @@ class Host:
             await asyncio.wait(self._lives)
 
     def leave(self) -> None:
-        """Stop every actor in good order, asked by nobody."""
+        """Stop every actor in good order, asked by nobody, and each that is still to start."""
+        self._leaving = True
         for run in list(self._runs.values()):
             run.leave()
 
@@ -82,6 +84,8 @@ class Host:
             self.envoy.emit(checkpoint.actor_id, checkpoint.generation, failed)
             return
         self._runs[run.id] = run
+        if self._leaving:
+            run.leave()
         life = asyncio.create_task(self._live(run), name=f"pyrivet-actor-{run.id}")
         self._lives.add(life)
         life.add_done_callback(self._lives.discard)
