@@ -26,9 +26,9 @@ from .conftest import Stage
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
 ACKNOWLEDGED_EVERY = 250
-PINGS = 6
-# The engine gives a worker up after as many milliseconds without an answer.
-IMPATIENT = {"PEGBOARD__ENVOY_UPDATE_PING_INTERVAL": "100", "PEGBOARD__ENVOY_PING_TIMEOUT": "300"}
+PINGS = 12
+# The engine gives a worker up that has not answered for as many milliseconds: less than PINGS take.
+IMPATIENT = {"PEGBOARD__ENVOY_UPDATE_PING_INTERVAL": "250", "PEGBOARD__ENVOY_PING_TIMEOUT": "2500"}
 
 
 class Still(Actor):
