@@ -5,6 +5,7 @@ import {
   delta,
   event,
   json,
+  message,
   problem,
   said,
   task,
@@ -135,6 +136,18 @@ describe('a channel', () => {
     expect(await composer('coding')).toHaveValue('');
     await user.click(within(nav).getByRole('link', { name: /^grow/ }));
     expect(await composer()).toHaveValue('Half a thou');
+  });
+
+  it('opens a page of its own that a message names where one is', async () => {
+    const text = '[Go to billing](/app/settings), or [read](https://example.com)';
+    platform().on('GET /channels/chn_grow/messages', () =>
+      json({ items: [message(1, 'm1', { text })], next_cursor: null }),
+    );
+    const { user, router } = renderApp();
+    expect(await screen.findByRole('link', { name: 'read' })).toHaveAttribute('target', '_blank');
+    await user.click(screen.getByRole('link', { name: 'Go to billing' }));
+    expect(await screen.findByRole('heading', { name: 'Settings' })).toBeVisible();
+    expect(router.state.location.pathname).toBe('/app/settings');
   });
 
   it('says when it reconnects', async () => {

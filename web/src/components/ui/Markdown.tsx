@@ -1,19 +1,26 @@
+import { Link } from '@tanstack/react-router';
 import { memo } from 'react';
 import ReactMarkdown, { type Components } from 'react-markdown';
 import remarkGfm from 'remark-gfm';
 
 import { CodeBlock } from './CodeBlock';
 
+/** A page of this app: it opens in the tab where one is. */
+const OWN_PAGE = /^\/app\/[\w/-]+$/;
+
 /**
  * No raw HTML, and no images: an address that a model wrote would be asked for by the browser
  * and could carry something out. Links are opened only by a person.
  */
 const COMPONENTS: Components = {
-  a: ({ href, children }) => (
-    <a href={href} target="_blank" rel="noopener noreferrer nofollow">
-      {children}
-    </a>
-  ),
+  a: ({ href, children }) =>
+    href !== undefined && OWN_PAGE.test(href) ? (
+      <Link to={href}>{children}</Link>
+    ) : (
+      <a href={href} target="_blank" rel="noopener noreferrer nofollow">
+        {children}
+      </a>
+    ),
   img: ({ src, alt }) => (
     <a href={src} target="_blank" rel="noopener noreferrer nofollow">
       {alt === undefined || alt === '' ? 'image' : alt}
