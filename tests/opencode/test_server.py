@@ -48,10 +48,14 @@ class Ended:
 @pytest.mark.parametrize(
     ("code", "out_of_memory", "reason"),
     [
-        (7, None, "OpenCode ended (exit code 7). It said: last words"),
+        (7, None, "OpenCode ended (exit code 7). It said: last words."),
         (-9, False, "OpenCode ended (signal 9)."),
         (137, True, "OpenCode was killed: the workspace's memory ran out."),
-        (137, None, "OpenCode was killed, perhaps because its memory ran out. It said: last words"),
+        (
+            137,
+            None,
+            "OpenCode was killed, perhaps because its memory ran out. It said: last words.",
+        ),
     ],
 )
 async def test_an_end_is_told_even_if_the_output_stays_open(

@@ -150,7 +150,7 @@ class Server:
             reason = "OpenCode was killed, perhaps because its memory ran out."
         said = self._last_line
         if code > 0 and said:
-            reason += f" It said: {said[:300]}"
+            reason += f" It said: {said[:300].rstrip('.')}."
         return f"{reason} {advice_on(said)}".strip()
 
     async def _read_output(self) -> None:
