@@ -58,9 +58,10 @@ def status_of(receipt: Receipt, target_url: str) -> CommitStatus:
     failed = receipt.failed_commands
     if failed:
         newest = f"{_plain(failed[-1].command)}: {ending_of(failed[-1])}"
-        said = newest if len(failed) == 1 else f"{len(failed)} commands did not succeed; {newest}"
+        more = f"{len(failed)} commands ended without exit code 0; " if len(failed) > 1 else ""
+        said = f"{more}{newest}"
     elif receipt.commands:
-        said = f"{len(receipt.commands)} command(s) ran and none is left that failed"
+        said = f"{len(receipt.commands)} command(s) ran; each ended with exit code 0 at last"
     else:
         said = "No command was run"
     shown = "".join(c if c.isprintable() else "?" for c in said)
