@@ -304,7 +304,7 @@ describe('setting up', () => {
     renderApp();
     expect(await screen.findByRole('alert')).toHaveTextContent('Your trial has ended.');
     const billing = screen.getByRole('region', { name: 'Billing' });
-    expect(await within(billing).findByText('past_due')).toBeVisible();
+    expect(await within(billing).findByText('past due')).toBeVisible();
   });
 
   it('can be tried again', async () => {

@@ -42,7 +42,7 @@ function PaidPlan({ subscription }: { subscription: Subscription }) {
       {status !== 'none' && (
         <p className="flex flex-wrap items-center gap-2">
           <span className="font-medium capitalize">{subscription.plan}</span>
-          <Badge tone={good ? 'accent' : 'warning'}>{status}</Badge>
+          <Badge tone={good ? 'accent' : 'warning'}>{status.replaceAll('_', ' ')}</Badge>
           <Button
             size="small"
             className="ml-auto"
