@@ -37,7 +37,9 @@ def test_a_task_goes_on_when_its_command_is_allowed(page: Page) -> None:
     register(page, "Hal")
     send(page, REQUEST)
     tasks = page.get_by_role("region", name="Tasks")
-    tasks.get_by_role("link", name="Answer in #coding").click()
+    answer = tasks.get_by_role("link", name="Answer in #coding")
+    expect(answer).to_be_visible()  # has longer than a click: the sandbox starts
+    answer.click()
     card = page.get_by_role("region", name="Question")
     expect(card.get_by_text("Asks for your permission")).to_be_visible()
     expect(card.get_by_role("button", name="Deny")).to_be_visible()
