@@ -18,7 +18,10 @@ def arguments() -> argparse.Namespace:
         epilog="RIVET_TOKEN, if set, is the admin token that workers then need.",
     )
     parser.add_argument(
-        "--data", type=Path, default=Path("data"), help="folder that it keeps (default: data)"
+        "--data",
+        type=Path,
+        default=Path("rivet-data"),
+        help="folder that it keeps (default: rivet-data)",
     )
     parser.add_argument("--port", type=int, default=6420, help="where it answers (default: 6420)")
     parser.add_argument(
