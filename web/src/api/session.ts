@@ -4,6 +4,7 @@ import type { SessionGrant, User } from './types';
 export interface Session {
   user: User;
   token: string;
+  /** Empty where somebody else keeps the accounts. */
   refreshToken: string;
   /** Milliseconds since the epoch. */
   expiresAt: number;

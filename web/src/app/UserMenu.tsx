@@ -12,8 +12,10 @@ export function UserMenu() {
   if (session === null) return null;
 
   const logOut = (): void => {
-    // Best effort: a token that stays valid for a while must not keep anyone logged in here.
-    api.post('/auth/logout', { refresh_token: session.refreshToken }).catch(() => undefined);
+    if (session.refreshToken !== '') {
+      // Best effort: a token that stays valid for a while must not keep anyone logged in here.
+      api.post('/auth/logout', { refresh_token: session.refreshToken }).catch(() => undefined);
+    }
     api.session.clear();
     client.clear();
   };

@@ -28,7 +28,7 @@ export function AuthLayout({ title, children }: { title: string; children: React
             ))}
           </ul>
         </div>
-        <p className="text-[13px] text-ink-faint">Self-hosted. Nothing leaves unless you say so.</p>
+        <p className="text-[13px] text-ink-faint">Self-hosted, and yours to clone and take along.</p>
       </aside>
       <main className="flex items-center justify-center px-5 py-12">
         <div className="w-full max-w-sm animate-rise">

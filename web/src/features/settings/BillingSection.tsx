@@ -54,11 +54,10 @@ function PaidPlan({ subscription }: { subscription: Subscription }) {
         </p>
       )}
       {good ? (
-        <p className="text-sm text-ink-soft">{reason}</p>
+        <PlanDates subscription={subscription} />
       ) : (
         <Notice tone={entitled ? 'warning' : 'danger'}>{reason}</Notice>
       )}
-      <PlanDates subscription={subscription} />
       {portal.error !== null && <Notice tone="danger">{describe(portal.error)}</Notice>}
       <PlanList subscription={subscription} />
     </div>

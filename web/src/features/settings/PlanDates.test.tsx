@@ -21,7 +21,6 @@ describe('PlanDates', () => {
     [{}, 'Renews on'],
     [{ cancel_at_period_end: true }, 'Cancelled: your agents run until'],
     [{ status: 'trialing', trial_end: AT }, 'The trial ends on'],
-    [{ status: 'past_due', grace_until: AT }, 'Unless it is paid, your agents are suspended on'],
   ])('%o: %s', (more, words) => {
     const { container } = render(<PlanDates subscription={{ ...ACTIVE, ...more }} />);
     expect(container).toHaveTextContent(words);

@@ -1,7 +1,7 @@
 import type { Subscription } from '@/api/types';
 import { Time } from '@/components/ui/Time';
 
-/** What happens to the plan next, and when. */
+/** What happens to a plan that is paid for next, and when. */
 export function PlanDates({ subscription }: { subscription: Subscription }) {
   const next = nextOf(subscription);
   if (next === null) return null;
@@ -13,8 +13,7 @@ export function PlanDates({ subscription }: { subscription: Subscription }) {
 }
 
 function nextOf(subscription: Subscription): { what: string; at: string } | null {
-  const { status, grace_until: grace, trial_end: trial, current_period_end: end } = subscription;
-  if (grace != null) return { what: 'Unless it is paid, your agents are suspended on', at: grace };
+  const { status, trial_end: trial, current_period_end: end } = subscription;
   if (subscription.cancel_at_period_end && end != null) {
     return { what: 'Cancelled: your agents run until', at: end };
   }
