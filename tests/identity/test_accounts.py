@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -18,7 +19,7 @@ from growqr.identity.accounts import (
     RefreshRefused,
 )
 from growqr.identity.attempts import TooManyAttempts
-from growqr.identity.passwords import Passwords
+from growqr.identity.passwords import MOST_WAITING, Passwords, PasswordsBusy
 from growqr.identity.tokens import TokenService
 from growqr.settings import IdentitySettings
 
@@ -94,6 +95,41 @@ async def test_a_login_costs_the_same_work_whether_or_not_there_is_an_account(
     assert len(set(map(str, worked))) == 1
 
 
+class Slow(PasswordHasher):
+    """Hashes the password `crowd` only when told to go on."""
+
+    def __init__(self, go_on: threading.Event) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.begun = threading.Event()
+        self._go_on = go_on
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        if password == "crowd":
+            self.begun.set()
+            self._go_on.wait()
+        return super().hash(password, salt=salt)
+
+
+async def test_who_finds_a_crowd_logging_in_is_sent_away_and_nothing_is_counted(
+    db: Database, tokens: TokenService
+) -> None:
+    go_on = threading.Event()
+    passwords = Passwords(Slow(go_on))
+    accounts = Accounts(db, tokens, IdentitySettings(login_failures=1), passwords)
+    await register(accounts)
+    await log_in(accounts, "ada@example.org")
+    crowd = [asyncio.create_task(passwords.hash("crowd")) for _ in range(MOST_WAITING)]
+    try:
+        await asyncio.sleep(0)  # each begins
+        for _ in range(2):
+            with pytest.raises(PasswordsBusy):
+                await log_in(accounts, "ada@example.org", "wrong password")
+    finally:
+        go_on.set()
+        await asyncio.gather(*crowd)
+    await log_in(accounts, "ada@example.org")
+
+
 async def test_failures_lock_one_account_for_one_address(accounts: Accounts) -> None:
     await register(accounts)
     for _ in range(3):
@@ -159,6 +195,25 @@ async def test_asking_which_addresses_are_taken_ends_like_guessing_passwords(
     for email in ("ada@example.org", "free@example.org"):
         with pytest.raises(TooManyAttempts):
             await register(accounts, email)
+
+
+async def test_who_registers_while_others_of_the_same_network_do_is_no_guesser(
+    db: Database, tokens: TokenService
+) -> None:
+    go_on = threading.Event()
+    hasher = Slow(go_on)
+    accounts = Accounts(db, tokens, IdentitySettings(login_failures=1), Passwords(hasher))
+    slow = asyncio.create_task(
+        accounts.register(
+            email="bob@example.org", password="crowd", name="Bob", address="192.0.2.1"
+        )
+    )
+    try:
+        await asyncio.to_thread(hasher.begun.wait)
+        await register(accounts)
+    finally:
+        go_on.set()
+        await slow
 
 
 async def test_refresh_rotates(accounts: Accounts, tokens: TokenService) -> None:

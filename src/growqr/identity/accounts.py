@@ -14,7 +14,7 @@ from growqr.db.engine import Database
 from growqr.db.tables import RefreshToken, User
 from growqr.errors import Conflict, InvalidInput, Unauthenticated
 from growqr.identity.attempts import AttemptLimit
-from growqr.identity.passwords import Passwords
+from growqr.identity.passwords import Passwords, PasswordsBusy
 from growqr.identity.principal import Principal
 from growqr.identity.tokens import TokenService
 from growqr.ids import new_id
@@ -24,7 +24,7 @@ REUSE_GRACE = timedelta(seconds=20)
 """A used refresh token still works this long: two tabs may refresh at once, or an answer may
 get lost. After it, a second use means that the token was stolen."""
 
-
+_TAKEN = "An account with this address exists. Log in instead."
 _LOCKED_SECONDS = 900
 _ANYWHERE = 10
 """From all network addresses together, so many times the failures of one lock an account: more,
@@ -92,40 +92,39 @@ class Accounts:
 
         Whoever is told of a taken address has tried it: those are limited as guesses of a
         password are, and then even a free one is refused. Raises EmailInvalid, EmailTaken,
-        TooManyAttempts.
+        TooManyAttempts, PasswordsBusy.
         """
         email = _normal_email(email)
         await self._registrations.take(address)
         await self._taken.take(address)
-        user = User(
-            id=new_id("usr"),
-            email=email,
-            name=name,
-            password_hash=await self._passwords.hash(password),
-        )
+        async with self._db.session() as session:
+            if await queries.find_user_by_email(session, email) is not None:
+                raise EmailTaken(_TAKEN)
+        await self._taken.give_back(address)
+        hashed = await self._passwords.hash(password)
+        user = User(id=new_id("usr"), email=email, name=name, password_hash=hashed)
         try:
             async with self._db.session() as session:
                 session.add(user)
                 await session.flush()
-                login = self._log_in(session, user)
-        except IntegrityError as error:
-            raise EmailTaken("An account with this address exists. Log in instead.") from error
-        await self._taken.give_back(address)
-        return login
+                return self._log_in(session, user)
+        except IntegrityError as error:  # made twice at once
+            raise EmailTaken(_TAKEN) from error
 
     async def login(self, *, email: str, password: str, address: str) -> Login:
-        """Check the password; raises LoginFailed, TooManyAttempts (per e-mail and address)."""
+        """Check the password.
+
+        Raises LoginFailed, TooManyAttempts (per e-mail and address), PasswordsBusy.
+        """
         try:
             email = _normal_email(email)
         except EmailInvalid:
             email = ""  # nobody has it; the work and the answer are the same as for a wrong one
-        await self._begin_attempt(email, address)
         async with self._db.session() as session:
             user = await queries.find_user_by_email(session, email)
-        if not await self._passwords.matches(user.password_hash if user else None, password):
+        right = await self._matches(user, password, account=email, address=address)
+        if user is None or not right:
             raise LoginFailed("The e-mail address or the password is wrong.")
-        assert user is not None
-        await self._attempt_succeeded(email, address)
         async with self._db.session() as session:
             await queries.drop_expired_tokens(session, user.id, datetime.now(UTC))
             return self._log_in(session, user)
@@ -169,7 +168,7 @@ class Accounts:
     async def change_password(self, user_id: str, *, current: str, new: str, address: str) -> Login:
         """Set a new password and end every other login; returns a new one.
 
-        Raises LoginFailed when `current` is wrong, and TooManyAttempts.
+        Raises LoginFailed when `current` is wrong, and what `login` raises else.
         """
         await self.check_password(user_id, current, address=address)
         hashed = await self._passwords.hash(new)
@@ -180,21 +179,30 @@ class Accounts:
             return self._log_in(session, user)
 
     async def check_password(self, user_id: str, password: str, *, address: str) -> None:
-        """Raise LoginFailed unless this is the user's password, and TooManyAttempts."""
-        await self._begin_attempt(user_id, address)
+        """Raise LoginFailed unless this is the user's password, and what `login` raises else."""
         async with self._db.session() as session:
             user = await session.get(User, user_id)
-        if not await self._passwords.matches(user.password_hash if user else None, password):
+        if not await self._matches(user, password, account=user_id, address=address):
             raise LoginFailed("The password is wrong.")
-        await self._attempt_succeeded(user_id, address)
 
-    async def _begin_attempt(self, account: str, address: str) -> None:
-        await self._failures.take(f"{account} {address}")
-        await self._failures_anywhere.take(account)
-
-    async def _attempt_succeeded(self, account: str, address: str) -> None:
-        await self._failures.forget(f"{account} {address}")
-        await self._failures_anywhere.forget(account)
+    async def _matches(
+        self, user: User | None, password: str, *, account: str, address: str
+    ) -> bool:
+        """Check a password, for as much work where there is no user, and count it if wrong."""
+        # Taken before the check: of guesses that come at once, none is too many.
+        counts = (self._failures, f"{account} {address}"), (self._failures_anywhere, account)
+        for limit, key in counts:
+            await limit.take(key)
+        try:
+            right = await self._passwords.matches(user.password_hash if user else None, password)
+        except PasswordsBusy:
+            for limit, key in counts:
+                await limit.give_back(key)
+            raise
+        if right:
+            for limit, key in counts:
+                await limit.forget(key)
+        return right
 
     def _log_in(self, session: AsyncSession, user: User, family_id: str | None = None) -> Login:
         principal = Principal(user.id, user.email, user.name)
