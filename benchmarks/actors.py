@@ -1,7 +1,8 @@
 """Actors in Python beside the same actors written with RivetKit, on one engine, in one run.
 
 Both are called by the same clients in RivetKit's JSON encoding, in turns of a few calls, so that
-other load on the machine meets both. The budget of pyrivet's rows is RivetKit's median. Needs
+other load on the machine meets both; the many that are kept awake come one side after the other,
+each on an engine of its own. The budget of pyrivet's rows is RivetKit's median. Needs
 `node` and `npm`; RivetKit is installed at the first run. GROWQR_BENCH_AWAKE says how many actors
 are kept awake (1000).
 """
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -36,6 +37,7 @@ PATIENT = {
     "PEGBOARD__ENVOY_ELIGIBLE_THRESHOLD": "10000",
     "PEGBOARD__ENVOY_PING_TIMEOUT": "15000",
 }
+_SIDES = ("pyrivet", "RivetKit")
 TURNS = 5
 CALLS = 50
 WARM_UP = 10
@@ -98,10 +100,12 @@ async def _run(folder: Path) -> list[Result]:
         ("wake from sleep", wake),
         (f"event to {FOLLOWERS} connections", events),
     ]
-    # On an engine of its own, and in workers without memory left over from other work: with its
-    # storage in files the engine spends about a processor on the awake actors of both.
-    async with _both(folder / "awake") as sides:
-        kept = [await awake(side) for side in sides]
+    # Each on an engine of its own: with its storage in files an engine spends a processor on a
+    # thousand awake actors, and who comes second would pay for who came first.
+    kept = []
+    for name in _SIDES:
+        async with _hosted(folder / name, [name]) as (side,):
+            kept.append(await awake(side))
     (ours, our_kb), (theirs, their_kb) = kept
     middle = Result("", theirs.times_ms).percentile(50)
     results = [
@@ -110,7 +114,7 @@ async def _run(folder: Path) -> list[Result]:
         Result("memory per awake actor: pyrivet", [our_kb], their_kb, unit="kB"),
         Result("memory per awake actor: RivetKit", [their_kb], unit="kB"),
     ]
-    async with _both(folder / "rows") as sides:
+    async with _hosted(folder / "rows", _SIDES) as sides:
         for what, measure in rows:
             ours, theirs = await _in_turns(sides, measure)
             middle = Result(what, theirs.times_ms).percentile(50)
@@ -127,18 +131,13 @@ async def _run(folder: Path) -> list[Result]:
 
 
 @asynccontextmanager
-async def _both(folder: Path) -> AsyncIterator[list[Side]]:
-    """Start an engine and both who host actors on it."""
+async def _hosted(folder: Path, names: Sequence[str]) -> AsyncIterator[list[Side]]:
+    """Start an engine, and on it those who host the actors."""
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(
             Engine(find_engine(Settings()), folder, token="bench", settings=PATIENT)
         )
-        yield [
-            await stack.enter_async_context(_side(engine, "pyrivet", sys.executable, SERVER)),
-            await stack.enter_async_context(
-                _side(engine, "RivetKit", "node", _rivetkit() / "server.mjs")
-            ),
-        ]
+        yield [await stack.enter_async_context(_side(engine, name)) for name in names]
 
 
 async def _in_turns(
@@ -165,9 +164,12 @@ def _cpu_ms(pid: int) -> float:
 
 
 @asynccontextmanager
-async def _side(engine: Engine, name: str, program: str, script: Path) -> AsyncIterator[Side]:
+async def _side(engine: Engine, name: str) -> AsyncIterator[Side]:
     """Start a worker process with a pool of its own."""
     pool = name.lower()
+    program, script = (
+        (sys.executable, SERVER) if name == "pyrivet" else ("node", _rivetkit() / "server.mjs")
+    )
     await _make_pool(engine, pool)
     given = (program, str(script), engine.endpoint, engine.token or "", pool)
     process = await asyncio.create_subprocess_exec(*given, stdout=asyncio.subprocess.PIPE)
