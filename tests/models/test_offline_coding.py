@@ -92,6 +92,14 @@ def test_a_fence_is_named_by_its_info_or_the_line_before(text: str) -> None:
     assert steps_in(text) == [WriteFile("src/a.py", "x\n")]
 
 
+def test_a_fence_may_begin_and_end_in_the_middle_of_a_line() -> None:
+    # what people send who write a message instead of a document
+    text = "Write a program: ```python a.py\nprint(1)  # ```\n``` run: python3 a.py"
+    assert steps_in(text) == [WriteFile("a.py", "print(1)  # ```\n"), RunCommand("python3 a.py")]
+    assert steps_in("in `a.py`: ```\nx\n```") == [WriteFile("a.py", "x\n")]
+    assert steps_in("it was ~~~ or so\nrun: ls") == [RunCommand("ls")]
+
+
 @pytest.mark.parametrize(
     "text",
     [

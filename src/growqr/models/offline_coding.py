@@ -20,7 +20,7 @@ _SHOWN_CHARS = 2000
 _FAILED = re.compile(r"\[exit code (\d+)\]\s*$")
 _NOT_RUN = ("The user has specified a rule", "The arguments provided", "Tool execution aborted")
 _TIMED_OUT = "terminated command after exceeding timeout"
-_FENCE = re.compile(r"^(?P<marks>`{3,}|~{3,})(?P<info>[^`\n]*)$")
+_FENCE = re.compile(r"^(?P<before>.*\s)?(?P<marks>`{3,}|~{3,})(?P<info>[^`\n]*)$")
 _RUN = re.compile(r"^\s*(?:[-*]\s+|\d+\.\s+)?`?run:\s*(?P<command>[^`\n]+?)`?\s*$", re.IGNORECASE)
 _FILE = re.compile(
     r"(?:[A-Za-z0-9_.-]+/)*(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*\.[A-Za-z0-9]+|Makefile|Dockerfile)"
@@ -45,21 +45,27 @@ Step = WriteFile | RunCommand
 
 
 def steps_in(text: str) -> list[Step]:
-    """Return what the text asks for: files to write and commands to run, in its order."""
+    """Return what the text asks for: files to write and commands to run, in its order.
+
+    A fence that begins in the middle of a line counts when it names a file and ends.
+    """
     steps: list[Step] = []
     lines = text.splitlines()
     at = 0
     while at < len(lines):
-        if fence := _FENCE.match(lines[at].strip()):
+        rest = lines[at]
+        if fence := _FENCE.match(rest.strip()):
+            path = _file_of(fence["info"], [*lines[:at], fence["before"] or ""])
             end = _fence_end(lines, at, fence["marks"])
-            path = _file_of(fence["info"], lines[:at])
             if path and end is not None:
-                steps.append(WriteFile(path, "".join(f"{line}\n" for line in lines[at + 1 : end])))
-            at = len(lines) if end is None else end + 1
-        else:
-            if run := _RUN.match(lines[at]):
-                steps.append(RunCommand(run["command"]))
-            at += 1
+                content = "".join(f"{line}\n" for line in lines[at + 1 : end])
+                steps.append(WriteFile(path, content))
+                at, rest = end, lines[end].strip().lstrip(fence["marks"][0])
+            elif not fence["before"]:
+                at, rest = len(lines) if end is None else end, ""
+        if run := _RUN.match(rest):
+            steps.append(RunCommand(run["command"]))
+        at += 1
     return steps
 
 
@@ -150,7 +156,8 @@ def _text(message: Message) -> str:
 def _fence_end(lines: Sequence[str], start: int, marks: str) -> int | None:
     for at in range(start + 1, len(lines)):
         closing = lines[at].strip()
-        if closing.startswith(marks) and not closing.strip(marks[0]):
+        after = closing.lstrip(marks[0])
+        if closing.startswith(marks) and (not after or _RUN.match(after)):
             return at
     return None
 
