@@ -4,7 +4,10 @@ import asyncio
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ import pytest
 from growqr.git import maintenance
 from growqr.git.commits import CommitService
 from growqr.git.embedded import EmbeddedForge
-from growqr.git.maintenance import maintenance_lock
+from growqr.git.maintenance import clear_leftovers, maintenance_lock
 from growqr.settings import GitSettings
 from tests.git.samples import REPO, git, write
 
@@ -36,9 +39,10 @@ async def write_many(commits: CommitService, first: int, count: int) -> list[str
 
 
 def files_of(repository: Path) -> set[str]:
-    """Every file below `objects`, without the two-letter folders' own."""
+    """Every file below `objects`, also while git makes and removes folders there."""
     objects = repository / "objects"
-    return {str(path.relative_to(objects)) for path in objects.rglob("*") if path.is_file()}
+    found = (Path(folder, name) for folder, _, names in os.walk(objects) for name in names)
+    return {str(path.relative_to(objects)) for path in found}
 
 
 async def all_there(forge: EmbeddedForge, made: list[str]) -> None:
@@ -124,6 +128,31 @@ async def test_killed_anywhere_it_leaves_a_whole_repository_that_can_be_packed(
     assert await asyncio.to_thread(forge.maintenance.run, path)
     assert not [name for name in files_of(path) if name.endswith(".lock")]
     await all_there(forge, made)
+
+
+async def test_folders_of_objects_may_go_while_leftovers_are_looked_for(
+    forge: EmbeddedForge,
+) -> None:
+    path = forge.path(REPO.id)
+    folders = [path / "objects" / f"{number:02x}" for number in range(32)]
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            for folder in folders:
+                folder.mkdir(exist_ok=True)
+            for folder in folders:
+                with suppress(OSError):  # the first commit's objects are in some
+                    folder.rmdir()
+
+    with ThreadPoolExecutor() as threads:
+        going = threads.submit(come_and_go)
+        try:
+            for _ in range(200):
+                clear_leftovers(path)
+        finally:
+            over.set()
+        going.result()
 
 
 async def test_one_at_a_time_and_old_leftovers_go(

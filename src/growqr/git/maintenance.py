@@ -10,6 +10,7 @@ anywhere in it leaves a whole repository and some files that the next run clears
 """
 
 import fcntl
+import glob
 import os
 import shutil
 import signal
@@ -146,7 +147,8 @@ def clear_leftovers(repository: Path) -> None:
         (objects / name).unlink(missing_ok=True)
     old = time.time() - _OLD_SECONDS
     for pattern in ("pack/tmp_*", "pack/.tmp-*", "??/tmp_obj_*", "tmp_objdir-*"):
-        for path in objects.glob(pattern):
+        for name in glob.iglob(pattern, root_dir=objects):  # of folders that may go meanwhile
+            path = objects / name
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime > old:
                     continue

@@ -5,10 +5,13 @@ belong to the workspace's host uid, `uid`, which remembers it, and `run.json` wh
 runs. A uid stays with its workspace, so no other workspace ever owns its files.
 """
 
+import contextlib
+import glob
 import json
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +74,7 @@ class Places:
     def end_orphans(self) -> int:
         """End the servers that a dead worker left; returns how many ran."""
         ended = 0
-        for record in self._root.glob("*/*/run.json"):
+        for record in self._each("run.json"):
             try:
                 facts = json.loads(record.read_text())
                 worker, server = facts["worker"], facts["server"]
@@ -88,6 +91,12 @@ class Places:
             record.unlink(missing_ok=True)
         return ended
 
+    def _each(self, name: str) -> Iterator[Path]:
+        """Yield the file of that name of every workspace; others may be removed meanwhile."""
+        # pathlib's own glob fails where a folder goes while it looks
+        for found in glob.iglob(f"*/*/{name}", root_dir=self._root):
+            yield self._root / found
+
     def _uid(self, root: Path) -> int:
         known = root / "uid"
         if known.exists():
@@ -101,8 +110,11 @@ class Places:
 
     def _new_uid(self) -> int:
         if self._next_uid is None:
-            taken = [int(file.read_text()) for file in self._root.glob("*/*/uid")]
-            self._next_uid = max([self._first_uid - 1, *taken]) + 1
+            taken = self._first_uid - 1
+            for file in self._each("uid"):
+                with contextlib.suppress(FileNotFoundError):
+                    taken = max(taken, int(file.read_text()))
+            self._next_uid = taken + 1
         if self._next_uid >= self._first_uid + _UIDS:
             raise SandboxUnavailable(f"All {_UIDS} host uids for sandboxes are in use.")
         self._next_uid += 1
