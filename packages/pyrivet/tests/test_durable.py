@@ -70,6 +70,11 @@ class Grocer(Actor):
         await self.schedule.set_alarm(datetime.now(UTC) + timedelta(milliseconds=milliseconds))
 
     @action
+    async def sleep_for(self, milliseconds: int) -> None:
+        await self.wake_in(milliseconds)
+        self.sleep()
+
+    @action
     async def repeat(self, milliseconds: int) -> None:
         await self.schedule.every(timedelta(milliseconds=milliseconds), "tick", id="tick")
 
@@ -142,7 +147,7 @@ async def until(seen: "asyncio.Queue[str]", wanted: str) -> None:
 
 async def test_state_is_found_again(grocer: ActorHandle, seen: "asyncio.Queue[str]") -> None:
     assert await grocer.call("add", "apple") == ["apple"]
-    await grocer.call("wake_in", 400)  # it sleeps long before
+    await grocer.call("sleep_for", 400)
     await until(seen, "start 2")
     await until(seen, "alarm")
     assert await grocer.call("basket") == {"fruits": ["apple", "alarm"], "owner": "Ann"}

@@ -52,6 +52,11 @@ class Diary(Actor):
         return await self.schedule.after(timedelta(milliseconds=milliseconds), "note", text)
 
     @action
+    async def remind_after_a_nap(self, milliseconds: int, text: str) -> None:
+        await self.remind(milliseconds, text)
+        self.sleep()
+
+    @action
     async def forget(self, alarm: str) -> bool:
         return await self.schedule.cancel(alarm)
 
@@ -139,9 +144,18 @@ async def test_stays_awake_while_a_client_is_connected(
 async def test_alarm_wakes_a_sleeping_actor_and_runs_once(
     diary: Any, seen: "asyncio.Queue[str]"
 ) -> None:
-    await diary.call("remind", 1_000, "wake up")
+    await diary.call("remind_after_a_nap", 1_000, "wake up")
     await expect(seen, "create", "start 1", "sleep", "start 2", "wake up", "sleep")
     assert await diary.call("notes") == ["slept", "wake up", "slept"]
+
+
+async def test_does_not_fall_asleep_again_just_before_an_alarm(
+    diary: Any, seen: "asyncio.Queue[str]"
+) -> None:
+    await diary.call("remind_after_a_nap", 800, "wake up")
+    await expect(seen, "create", "start 1", "sleep")
+    await diary.call("notes")
+    await expect(seen, "start 2", "wake up", "sleep")
 
 
 async def test_alarm_runs_while_awake(diary: Any, seen: "asyncio.Queue[str]") -> None:
@@ -154,7 +168,7 @@ async def test_cancelled_alarm_does_not_run(diary: Any, seen: "asyncio.Queue[str
     alarm = await diary.call("remind", 300, "never")
     assert await diary.call("forget", alarm)
     assert not await diary.call("forget", alarm)
-    await diary.call("remind", 400, "later")
+    await diary.call("remind_after_a_nap", 400, "later")
     await expect(seen, "create", "start 1", "sleep", "start 2", "later")
 
 

@@ -10,11 +10,11 @@ from datetime import timedelta
 # there any more is woken again, so one that sleeps at once would never be reached.
 _WELCOME_SECONDS = 1.0
 
-
 # The engine wakes an actor that has slept for less than this up to 5 s late, unless it is to be
-# woken within a second: measured with alarms of 0.3 to 30 s.
+# woken within a second: measured with alarms of 0.3 to 30 s. Less than that is no sleep worth a
+# stop and a start.
 _SHORT_SLEEP_SECONDS = 7.0
-_PUNCTUAL_SECONDS = 0.9
+_DUE_SECONDS = 0.05  # what is due is about to begin
 
 
 class Idleness:
@@ -85,8 +85,8 @@ class Idleness:
         left = self._since + self._after - time.monotonic()
         next_ms = self._next_ms()
         if left <= 0 and next_ms is not None:
-            soon = next_ms / 1000 - time.time()
-            left = soon if _PUNCTUAL_SECONDS < soon < _SHORT_SLEEP_SECONDS else 0.0
+            soon = max(next_ms / 1000 - time.time(), _DUE_SECONDS)
+            left = soon if soon < _SHORT_SLEEP_SECONDS else 0.0
         if left > 0:
             self._timer = asyncio.get_running_loop().call_later(left, self._look)
         else:
