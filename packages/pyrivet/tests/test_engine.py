@@ -89,6 +89,17 @@ async def test_runs_as_a_command_on_the_port_that_is_asked_for(
 
 
 @pytest.mark.live
+async def test_works_on_one_thread(engine_binary: Path, tmp_path: Path) -> None:
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    engine = Engine(engine_binary, tmp_path, settings={"METRICS__PORT": port})
+    async with engine, httpx.AsyncClient(trust_env=False) as http:
+        metrics = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+    assert "rivet_tokio_thread_count 1" in metrics.splitlines()
+
+
+@pytest.mark.live
 async def test_restarts_on_the_same_address_when_asked(engine_binary: Path, tmp_path: Path) -> None:
     async with Engine(engine_binary, tmp_path) as engine:
         endpoint, first = engine.endpoint, engine.pid

@@ -67,6 +67,12 @@ _SETTINGS = {
     "RUNTIME__FORCE_SHUTDOWN_DURATION": "6",
 }
 
+# With more than one thread engine 2.3.19 loses actors on a busy machine: it sometimes takes up an
+# actor's next piece of work while the thread that has just finished the last one is held up, prints
+# "workflow already running on this worker" and never does it. Such an actor does not start, stop
+# or move until the engine is started again. One thread ends one piece before it takes up the next.
+_THREADS = {"TOKIO_WORKER_THREADS": "1"}
+
 
 @dataclass(frozen=True)
 class _Ports:
@@ -257,7 +263,7 @@ class Engine:
             settings["AUTH__ADMIN_TOKEN"] = self.token
         settings |= self._settings
         inherited = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "TZ")}
-        return inherited | {f"RIVET__{name}": value for name, value in settings.items()}
+        return inherited | _THREADS | {f"RIVET__{name}": value for name, value in settings.items()}
 
     def _write_topology(self) -> Path:
         """Tell the engine its own addresses, which it takes from a file only."""
