@@ -21,12 +21,6 @@ pytestmark = pytest.mark.live
 ROOT = Path(__file__).parents[2]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def settings_in_the_readme() -> list[dict[str, object]]:
     text = (ROOT / "examples/qscore/README.md").read_text()
     services: list[dict[str, object]] = json.loads(
@@ -36,38 +30,33 @@ def settings_in_the_readme() -> list[dict[str, object]]:
 
 
 @contextmanager
-def qscore(growqr_url: str) -> Iterator[str]:
-    """The example, as its README starts it; gives its address."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        listening.set_inheritable(True)
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "uvicorn", "--factory", "qscore:create_app"),
-                *("--app-dir", "examples/qscore", "--fd", str(listening.fileno())),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "GROWQR_URL": growqr_url},
-            pass_fds=[listening.fileno()],
-        )
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            process.terminate()
-            process.wait(10)
+def qscore(listening: socket.socket, growqr_url: str) -> Iterator[None]:
+    """Run the example, as its README starts it."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "uvicorn", "--factory", "qscore:create_app"),
+            *("--app-dir", "examples/qscore", "--fd", str(listening.fileno())),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "GROWQR_URL": growqr_url},
+        pass_fds=[listening.fileno()],
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    port = free_port()
-    with qscore(f"http://127.0.0.1:{port}") as url:
-        (service,) = settings_in_the_readme()
-        environment = {
-            "GROWQR_PORT": str(port),
-            "GROWQR_SERVICES": json.dumps([{**service, "url": url}]),
-        }
-        with Platform(tmp_path_factory.mktemp("services"), environment) as platform:
+    (service,) = settings_in_the_readme()
+    # Each has to know the other's address, so the service's is there before its process.
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        environment = {"GROWQR_SERVICES": json.dumps([{**service, "url": url}])}
+        folder = tmp_path_factory.mktemp("services")
+        with Platform(folder, environment) as platform, qscore(listening, platform.url):
             yield platform
 
 
@@ -104,7 +93,9 @@ def test_a_rotation_of_keys_is_noticed_by_nobody(platform: Platform) -> None:
         text=True,
     )
     (new,) = (word.strip(".") for word in done.stdout.split() if len(word.strip(".")) == 43)
-    published = httpx.get(f"{platform.url}/.well-known/jwks.json", trust_env=False).json()["keys"]
+    published = httpx.get(
+        f"{platform.url}/.well-known/jwks.json", timeout=60, trust_env=False
+    ).json()["keys"]
     assert (published[0]["kid"], len(published)) == (new, 2)
     assert '"score": 100' in ask(ada, 'ask the service qscore latest {"skill": "go"}')
 
@@ -122,6 +113,7 @@ def test_the_service_takes_no_other_tokens(platform: Platform) -> None:
         answer = httpx.get(
             f"{service['url']}/scores/writing",
             headers={"authorization": f"Bearer {token}"},
+            timeout=60,
             trust_env=False,
         )
         assert answer.status_code == 401
