@@ -29,6 +29,7 @@ async def address(services: Services, forge: EmbeddedForge) -> AsyncIterator[str
     app = create_api(services, git_app=git_app)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
         running = asyncio.ensure_future(server.serve([listening]))
         yield f"127.0.0.1:{listening.getsockname()[1]}"

@@ -103,6 +103,7 @@ async def serving(app: GitHttp) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         listening = stack.enter_context(socket.socket())
         listening.bind(("127.0.0.1", 0))
+        listening.listen()
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
         running = asyncio.ensure_future(server.serve([listening]))
         try:

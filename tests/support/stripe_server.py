@@ -294,6 +294,7 @@ def serve(app: Starlette) -> Iterator[str]:
     config = uvicorn.Config(app, port=0, log_level="error", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     socket = config.bind_socket()
+    socket.listen()  # so that callers are heard, however long the thread takes to begin
     thread = threading.Thread(target=server.run, args=([socket],), daemon=True)
     thread.start()
     try:
