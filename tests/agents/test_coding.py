@@ -63,9 +63,8 @@ async def by_hand(home: Household, *changes: Change) -> None:
 
 async def running(home: Household) -> dict[str, Any]:
     """Wait until SLOW's command has left its mark."""
-    async with asyncio.timeout(60):
-        while not any(home.settings.data_dir.glob("workspaces/*/*/ws/marked")):
-            await asyncio.sleep(0.02)
+    while not any(home.settings.data_dir.glob("workspaces/*/*/ws/marked")):
+        await asyncio.sleep(0.02)
     return await home.event("coding", lambda e: e["type"] == "task.progress")
 
 

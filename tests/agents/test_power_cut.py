@@ -21,14 +21,10 @@ def tell(person: Person, actor_id: str, text: str) -> str:
     """Send a message, again and again until the agent is back, and return its answer."""
     key = new_id("key")
     path = f"/actors/{actor_id}/message"
-    deadline = time.monotonic() + 60
     while True:
-        answer = person.client.post(
-            path, json={"text": text}, headers={"idempotency-key": key}, timeout=30
-        )
+        answer = person.client.post(path, json={"text": text}, headers={"idempotency-key": key})
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
             return person.reply_to(answer.raise_for_status().json()["message_id"])
-        assert time.monotonic() < deadline, answer.text
 
 
 def test_quest_and_coding_task_go_on_after_a_power_cut(tmp_path: Path) -> None:
@@ -39,9 +35,7 @@ def test_quest_and_coding_task_go_on_after_a_power_cut(tmp_path: Path) -> None:
         ada.wait_for(lambda e: bool(e["data"].get("metadata", {}).get("question")))
         assert "What was hard" in tell(ada, quest, "It went well")
         message = ada.send(SLOW, actor_id=coding)
-        deadline = time.monotonic() + 60
         while not any(platform.data_dir.glob("workspaces/*/*/ws/marked")):
-            assert time.monotonic() < deadline, "the command did not start"
             time.sleep(0.05)
 
         platform.kill()

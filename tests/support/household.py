@@ -1,15 +1,14 @@
 """One person's agents on a real engine, forge and sandbox, in this process."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic_ai.models import Model
-from pyrivet import Client, Worker
+from pyrivet import Client, EventsLost, Worker
 
 from growqr.agents.backing import BackingServices
 from growqr.agents.factories import actor_factories
@@ -103,7 +102,7 @@ class Household:
     async def event(self, agent: str, wanted: Callable[[Json], bool], after: int = 0) -> Json:
         """Return the first event of an agent that is `wanted`, past or to come."""
         handle = self.client.get_or_create(agent, [self.actor_ids[agent]])
-        async with asyncio.timeout(60), handle.subscribe("event") as live:
+        async with handle.subscribe("event") as live:
             while True:
                 page = await self.call(agent, "events", after, 100)
                 for event in page:
@@ -112,9 +111,10 @@ class Household:
                 if page:
                     after = page[-1]["seq"]
                     continue
-                async for (event,) in live:
-                    if event["seq"] is not None and event["seq"] > after:
-                        break
+                with suppress(EventsLost):  # the next page has them
+                    async for (event,) in live:
+                        if event["seq"] is not None and event["seq"] > after:
+                            break
 
     async def reply(self, agent: str, message_id: str) -> str:
         """Wait for the answer to a message and return its text."""
