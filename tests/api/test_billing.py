@@ -100,7 +100,7 @@ async def buy(shop: Shop, person: Person, plan: str) -> str:
     """Go through checkout as a browser does; returns the customer's id."""
     answer = await person.http.post("/billing/checkout", json={"plan": plan})
     assert answer.status_code == 200, answer.text
-    async with httpx.AsyncClient(trust_env=False) as browser:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as browser:
         paid = await browser.post(answer.json()["url"])
     assert paid.headers["location"].endswith("/app/settings?checkout=done")
     await shop.webhooks(person.http)

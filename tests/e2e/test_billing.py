@@ -53,7 +53,7 @@ def test_paying_failing_paying_again_and_leaving(shop: tuple[Platform, StripeSer
         assert (refused.status_code, refused.json()["code"]) == (402, "entitlement_required")
 
         page = http.post("/billing/checkout", json={"plan": "pro"}).json()["url"]
-        assert httpx.post(page, trust_env=False).status_code == 303
+        assert httpx.post(page, timeout=60, trust_env=False).status_code == 303
         hear(http, actor["id"], 0, until="Your agents go on")
         assert http.post(path, json={"text": "remember that I like tea"}).status_code == 202
         events = hear(http, actor["id"], 0, until="tea")

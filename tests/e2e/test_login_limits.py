@@ -22,7 +22,8 @@ ACCOUNT = {"email": "ada@example.org", "password": "correct horse battery"}
 
 def log_in(platform: Platform, password: str) -> int:
     body = {**ACCOUNT, "password": password}
-    return httpx.post(f"{platform.url}/auth/login", json=body, trust_env=False).status_code
+    url = f"{platform.url}/auth/login"
+    return httpx.post(url, json=body, timeout=60, trust_env=False).status_code
 
 
 def test_wrong_passwords_lock_an_account_at_every_process(tmp_path: Path) -> None:
@@ -32,7 +33,8 @@ def test_wrong_passwords_lock_an_account_at_every_process(tmp_path: Path) -> Non
         stack.push(other)
         list(pool.map(Platform.start, (one, other)))
         body = {**ACCOUNT, "name": "Ada"}
-        httpx.post(f"{one.url}/auth/register", json=body, trust_env=False).raise_for_status()
+        url = f"{one.url}/auth/register"
+        httpx.post(url, json=body, timeout=60, trust_env=False).raise_for_status()
         assert log_in(other, ACCOUNT["password"]) == 200
         guesses = zip(cycle((one, other)), range(4), strict=False)
         told = [log_in(platform, f"guess {number}") for platform, number in guesses]

@@ -55,7 +55,7 @@ async def inside(settings: ModelSettings) -> AsyncIterator[tuple[httpx.AsyncClie
     headers = keys(token_of(gateway, "w1"))
     try:
         async with httpx.AsyncClient(
-            transport=transport, base_url="http://gateway", headers=headers
+            transport=transport, base_url="http://gateway", headers=headers, timeout=60
         ) as client:
             yield client, gateway
     finally:

@@ -62,7 +62,7 @@ async def ask_as(gateway: ModelGateway, workspace: str, user: str) -> httpx.Resp
     path = await gateway.open(workspace, user)
     transport = httpx.AsyncHTTPTransport(uds=str(path))
     headers = keys(token_of(gateway, workspace))
-    async with httpx.AsyncClient(transport=transport, base_url="http://g") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://g", timeout=60) as client:
         return await client.post("/v1/chat/completions", json=CHAT, headers=headers)
 
 

@@ -48,9 +48,8 @@ async def test_a_place_that_comes_as_somebody_leaves_goes_to_the_next() -> None:
     await asyncio.sleep(0)  # both have asked
     leaving.cancel()
     line.give("a")  # before the one who leaves has had its turn
-    async with asyncio.timeout(5):
-        await staying
-        await asyncio.wait([leaving])
+    await staying
+    await asyncio.wait([leaving])
     assert leaving.cancelled()
     line.give("c")
     await line.take("a")
@@ -68,7 +67,7 @@ async def test_no_more_start_at_once_than_there_are_processors(
             begun.append(name)
             await done[name].wait()
 
-    async with asyncio.timeout(5), asyncio.TaskGroup() as starts:
+    async with asyncio.TaskGroup() as starts:
         first, *_ = [starts.create_task(start(name)) for name in "abc"]
         await asyncio.sleep(0)
         assert (begun, told) == (["a", "b"], ["c"])

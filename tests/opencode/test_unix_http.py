@@ -25,7 +25,9 @@ async def serving(path: Path, handler: Handler) -> AsyncIterator[httpx.AsyncClie
     server = await asyncio.start_unix_server(handler, path)
     async with (
         server,
-        httpx.AsyncClient(transport=unix_transport(path), base_url="http://there") as client,
+        httpx.AsyncClient(
+            transport=unix_transport(path), base_url="http://there", timeout=60
+        ) as client,
     ):
         yield client
 

@@ -44,18 +44,14 @@ def postgres() -> Iterator[str]:
         options = f"-k {folder} -c listen_addresses='' -c fsync=off"
         commands: list[list[str | Path]] = [
             [programs / "initdb", "-D", data, "-U", "grow", "-A", "trust", "-E", "UTF8", "-N"],
-            [control, "-D", data, "-w", "-t", "30", "-l", folder / "log", "-o", options, "start"],
+            [control, "-D", data, "-w", "-t", "300", "-l", folder / "log", "-o", options, "start"],
         ]
         for command in commands:
-            subprocess.run(
-                _as_other(command), check=True, stdout=subprocess.DEVNULL, cwd=folder, timeout=60
-            )
+            subprocess.run(_as_other(command), check=True, stdout=subprocess.DEVNULL, cwd=folder)
         try:
             yield f"postgresql+asyncpg://grow@/postgres?host={folder}"
         finally:
             stop: list[str | Path] = [control, "-D", data, "-w", "-m", "immediate", "stop"]
-            subprocess.run(
-                _as_other(stop), check=True, stdout=subprocess.DEVNULL, cwd=folder, timeout=60
-            )
+            subprocess.run(_as_other(stop), check=True, stdout=subprocess.DEVNULL, cwd=folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
