@@ -172,6 +172,40 @@ async def test_search_survives_what_people_push(memory: Memory, forge: EmbeddedF
     assert (await memory.read(REPO, "memory/date.md")).meta["created"] == "2026-01-31"
 
 
+@pytest.mark.parametrize(
+    ("header", "meta"),
+    [
+        ("log:\n  2026-01-31: begun\n", {"log": {"2026-01-31": "begun"}}),
+        ('title: "\\ud800 tea"\n', {"title": "? tea"}),
+        ("n: 0x" + "f" * 5000 + "\n", {"n": "0x" + "f" * 5000}),
+        ("tags: !!set {a}\n", {"tags": ["a"]}),
+        ("a: &a [*a]\n", {}),
+        ("a: &a {x: 1}\nb: {<<: *a}\n", {}),
+        ("a: &a [x, x]\n" + "".join(f"b{n}: &b{n} [*a, *a]\n" for n in range(9)), {}),
+        ("a: " + "[" * 200 + "]" * 200 + "\n", {}),
+        *((f"a: !!{kind} ''\n", {}) for kind in ("int", "float", "bool", "timestamp")),
+    ],
+)
+async def test_front_matter_of_any_kind_leaves_memory_at_work(
+    memory: Memory, forge: EmbeddedForge, header: str, meta: dict[str, object]
+) -> None:
+    change = Change("memory/odd.md", f"---\n{header}---\nwalrus\n".encode())
+    await CommitService(forge, GitSettings()).commit(
+        REPO,
+        actor=GROW,
+        kind="push",
+        scope="test",
+        what="odd front matter",
+        changes=[change],
+        operation="odd",
+    )
+    assert [hit.path for hit in await memory.search(REPO, "walrus")] == ["memory/odd.md"]
+    document = await memory.read(REPO, "memory/odd.md")
+    assert document.meta == meta
+    assert document.body.endswith("walrus\n")
+    assert "memory/odd.md" in (await memory.context(REPO)).text
+
+
 async def test_goals_are_set_once_and_updated(memory: Memory) -> None:
     async def set_goal() -> tuple[Goal, CommitInfo]:
         return await drafted(
