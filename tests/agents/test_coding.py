@@ -127,6 +127,18 @@ async def test_a_task_becomes_one_commit_with_a_receipt(tmp_path: Path, engine: 
         assert status.description.endswith("exit 3: exit code 3")
 
 
+async def test_a_branch_in_the_way_of_the_tasks_own_fails_no_task(
+    tmp_path: Path, engine: str
+) -> None:
+    async with household(tmp_path, engine) as home:
+        await home.forge.create_branch(home.repo, "task", at="main")
+        await home.say("coding", GREET)
+        task = (await finished(home))["data"]
+        assert task["status"] == "completed"
+        assert task["result"]["branch"] == "main"
+        assert await home.forge.head(home.repo) == task["result"]["commit"]
+
+
 async def test_a_forge_that_takes_no_status_fails_no_task(tmp_path: Path, engine: str) -> None:
     async with household(tmp_path, engine) as home:
         notes = home.forge.path(home.repo.id) / "refs" / "notes"

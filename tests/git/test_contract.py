@@ -11,6 +11,7 @@ from growqr.git.forge import (
     BlobTooLarge,
     BranchExists,
     BranchNotFound,
+    Change,
     CommitNotFound,
     Forge,
     RepoNotFound,
@@ -18,7 +19,7 @@ from growqr.git.forge import (
 )
 from growqr.git.refs import RefInvalid
 from tests.git.conftest import url
-from tests.git.samples import ED25519, PROJECT, REPO, git, write
+from tests.git.samples import ANYONE, ED25519, PROJECT, REPO, git, write
 
 pytestmark = pytest.mark.anyio
 
@@ -179,6 +180,31 @@ async def test_branches_are_made_once(forge: Forge, commits: CommitService) -> N
     with pytest.raises(BranchNotFound):
         await forge.create_branch(REPO, "y", at="nope")
     assert [branch.name for branch in await forge.branches(REPO)] == ["main", "topic/x"]
+
+
+@pytest.mark.parametrize(("there", "asked"), [("main", "main/x"), ("a/b/c", "a"), ("a", "a/b/c")])
+async def test_a_branch_that_is_in_the_way_is_named(
+    forge: Forge, commits: CommitService, there: str, asked: str
+) -> None:
+    await forge.create(REPO)
+    await forge.create_branch(REPO, there, at="main")
+    with pytest.raises(BranchExists, match=f"besides the branch `{there}`"):
+        await forge.create_branch(REPO, asked, at="main")
+    assert await forge.head(REPO, asked) is None
+    with pytest.raises(BranchNotFound):
+        await forge.tree(REPO, ref=asked)
+    with pytest.raises(BranchExists):
+        await commits.commit(
+            REPO,
+            actor=ANYONE,
+            kind="write",
+            scope="test",
+            what="also",
+            changes=[Change("also.md", b"1")],
+            operation="also",
+            also_branch=asked,
+        )
+    assert await forge.blob(REPO, "also.md") == b"1"
 
 
 async def test_a_deploy_key_is_taken_and_may_be_given_again(forge: Forge) -> None:

@@ -11,6 +11,7 @@ from typing import cast
 
 import pygit2
 import pytest
+from pygit2.enums import ObjectType
 
 from growqr.git import locking
 from growqr.git.commits import CommitService
@@ -123,6 +124,20 @@ async def main(folder, start):
 
 asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 """
+
+
+async def test_a_commit_may_claim_any_time(forge: EmbeddedForge) -> None:
+    await forge.create(REPO)
+    git = pygit2.Repository(str(forge.path(REPO.id)))
+    first = git.references["refs/heads/main"].peel(pygit2.Commit)
+    for seconds in (2**40, 0):
+        who = f"Ada <ada@example.com> {seconds} +0000"
+        head = git.references["refs/heads/main"].target
+        text = f"tree {first.tree_id}\nparent {head}\nauthor {who}\ncommitter {who}\n\nWhen?\n"
+        made = git.write(ObjectType.COMMIT, text.encode())
+        git.references["refs/heads/main"].set_target(made)
+    times = [commit.at.year for commit in await forge.commits(REPO)]
+    assert times[:2] == [1970, 9999]
 
 
 async def test_a_killed_writer_loses_nothing_it_had_finished(

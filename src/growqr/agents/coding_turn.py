@@ -21,7 +21,7 @@ from growqr.agents.receipts import (
 )
 from growqr.errors import GrowError
 from growqr.events import CommandRun, Receipt, TaskResult
-from growqr.git.forge import Author, Change, CommitInfo, MergeConflict
+from growqr.git.forge import Author, BranchExists, Change, CommitInfo, MergeConflict
 from growqr.opencode.types import (
     Asked,
     Finished,
@@ -198,11 +198,16 @@ class CodingTurn:
         outgoing = coding_files.outgoing(
             snapshot.files, known=await self._agent.known_files(), unread=snapshot.skipped
         )
-        branch = f"task/{self._job.task_id}"
-        commit = await self._commit(outgoing.changes, branch) if outgoing.changes else None
+        commit, branch = None, f"task/{self._job.task_id}"
+        if outgoing.changes:
+            try:
+                commit = await self._commit(outgoing.changes, branch)
+            except BranchExists as blocked:  # the work is on `main` by then
+                await self._job.log("system", f"The commit got no branch: {blocked.detail}.")
+                commit, branch = await self._commit(outgoing.changes, None), "main"
         return await self._record(snapshot, outgoing, commit, branch, claim)
 
-    async def _commit(self, changes: Sequence[Change], branch: str) -> CommitInfo | None:
+    async def _commit(self, changes: Sequence[Change], branch: str | None) -> CommitInfo | None:
         """Commit the changes, or what the user decides where they changed the same lines; None:
         the repository had it all already.
         """
@@ -230,7 +235,8 @@ class CodingTurn:
                 kept = conflict.kept
                 await self._job.save("kept", kept)
         commit = await settle(self._job, str(kept), author)
-        await services.forge.create_branch(spec.repo, branch, at=commit.sha)
+        if branch is not None:
+            await services.forge.create_branch(spec.repo, branch, at=commit.sha)
         return commit
 
     async def _record(

@@ -56,7 +56,7 @@ class NotUndoable(InvalidInput):
 
 
 class BranchExists(Conflict):
-    """The branch is there already and points elsewhere."""
+    """The branch is there already and points elsewhere, or another one is in its way."""
 
     code = "branch_exists"
     title = "The branch exists"
@@ -336,7 +336,7 @@ class Forge(Protocol):
     async def create_branch(self, repo: RepoRef, name: str, *, at: str) -> Branch:
         """Make a branch at a ref; the same branch at the same commit is no error.
 
-        Raises RefInvalid, BranchExists.
+        Raises RefInvalid, BranchExists (also for `topic/x` besides `topic`).
         """
 
     async def add_deploy_key(

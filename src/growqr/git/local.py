@@ -98,6 +98,7 @@ class LocalForge(LocalReading):
 
         def work(git: pygit2.Repository) -> Branch:
             target = objects.resolve(git, at).id
+            _check_room(git, name)
             if not self.publish(repo, git, name, old=None, new=target, objects=()):
                 existing = objects.branch_head(git, name)
                 if existing != target:
@@ -258,7 +259,11 @@ class LocalForge(LocalReading):
     def _point(
         self, repo: RepoRef, git: pygit2.Repository, branch: str, target: pygit2.Oid
     ) -> None:
-        """Make the branch, or fast-forward it. Raises BranchExists when it went elsewhere."""
+        """Make the branch, or fast-forward it.
+
+        Raises BranchExists when it went elsewhere, or another is in its way.
+        """
+        _check_room(git, branch)
         existing = objects.branch_head(git, branch)
         while existing != target:
             if existing is not None and not git.descendant_of(target, existing):
@@ -279,3 +284,9 @@ class LocalForge(LocalReading):
             done = await self.run(write)
         self.maintenance.wrote(path)
         return done
+
+
+def _check_room(git: pygit2.Repository, branch: str) -> None:
+    blocking = objects.blocking_branch(git, branch)
+    if blocking is not None:
+        raise BranchExists(f"there can be no `{branch}` besides the branch `{blocking}`")

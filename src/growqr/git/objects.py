@@ -26,6 +26,8 @@ MAX_TREE_ENTRIES = 20_000
 MAX_COMMIT_PATHS = 1_000
 MAX_HISTORY = 20_000
 """Commits that one listing looks at before it ends."""
+_LAST_SECOND = 253_402_300_799
+"""Of the year 9999. Git takes later ones; no date of ours can hold them."""
 
 
 def branch_head(repo: pygit2.Repository, branch: str) -> pygit2.Oid | None:
@@ -35,8 +37,31 @@ def branch_head(repo: pygit2.Repository, branch: str) -> pygit2.Oid | None:
 
 def ref_target(repo: pygit2.Repository, name: str) -> pygit2.Oid | None:
     """The commit that the ref of that full name points at; None: no such ref."""
+    if _folder_is_ref(repo, name):
+        return None  # asked for it, libgit2 says that it can't read the repository
     reference = repo.references.get(name)
     return reference.peel(pygit2.Commit).id if reference is not None else None
+
+
+def blocking_branch(repo: pygit2.Repository, branch: str) -> str | None:
+    """The branch besides which there can't be one named `branch`, because Git keeps them as files
+    and folders: `topic` besides `topic/x`. None: nothing is in its way.
+    """
+    for above in _folders_of(branch):
+        if branch_head(repo, above) is not None:
+            return above
+    below = f"{branch}/".encode()
+    names = (name for name in repo.raw_listall_branches() if name.startswith(below))
+    return next((name.decode(errors="replace") for name in names), None)
+
+
+def _folders_of(name: str) -> Iterator[str]:
+    parts = name.split("/")
+    return ("/".join(parts[:count]) for count in range(1, len(parts)))
+
+
+def _folder_is_ref(repo: pygit2.Repository, name: str) -> bool:
+    return any(above in repo.references for above in islice(_folders_of(name), 2, None))
 
 
 def resolve(repo: pygit2.Repository, ref: str) -> pygit2.Commit:
@@ -181,7 +206,7 @@ def describe(commit: pygit2.Commit, paths: Collection[str] | None = None) -> Com
         parents=tuple(str(parent) for parent in commit.parent_ids),
         author=commit.author.raw_name.decode(errors="replace"),
         author_email=commit.author.raw_email.decode(errors="replace"),
-        at=datetime.fromtimestamp(commit.commit_time, UTC),
+        at=datetime.fromtimestamp(max(0, min(commit.commit_time, _LAST_SECOND)), UTC),
         subject=subject.strip(),
         body=body,
         trailers=trailers,
