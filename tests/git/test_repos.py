@@ -124,6 +124,16 @@ async def test_a_pull_request_is_opened_once_and_merged_once(
         await pulls.merge(repo, 2, actor=ANYONE)
 
 
+async def test_a_pull_request_that_many_open_at_once_is_one(
+    repos: RepoService, forge: EmbeddedForge, commits: CommitService
+) -> None:
+    repo = ref_of(await repos.create_project("usr_1", "todo"))
+    await forge.create_branch(repo, "topic", at="main")
+    await commit(commits, repo, "x.md", b"1", "topic")
+    opening = (repos.pull_requests.open(repo, branch="topic", title="Add x") for _ in range(20))
+    assert len({row.id for row in await asyncio.gather(*opening)}) == 1
+
+
 async def test_a_conflict_leaves_the_pull_request_open(
     repos: RepoService, forge: EmbeddedForge, commits: CommitService
 ) -> None:

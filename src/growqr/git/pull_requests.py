@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from growqr.db.engine import Database
 from growqr.db.tables import PullRequest
@@ -56,7 +57,8 @@ class PullRequests:
         for name in (branch, base):
             if await self._forge.head(repo, check_branch(name)) is None:
                 raise BranchNotFound(f"there is no branch `{name}`")
-        existing = await self._find_open(repo, branch, base)
+        async with self._db.session() as session:
+            existing = await _find_open(session, repo, branch, base)
         if existing is not None:
             return existing
         if not (await self._forge.diff(repo, base, branch)).files:
@@ -76,14 +78,15 @@ class PullRequests:
                 async with self._db.session() as session:
                     mine = PullRequest.repo_id == repo.id
                     last = await session.scalar(select(func.max(PullRequest.number)).where(mine))
+                    # After the number: one that is opened from here on takes it away from this.
+                    existing = await _find_open(session, repo, branch, base)
+                    if existing is not None:
+                        return existing
                     row.number = (last or 0) + 1
                     session.add(row)
-            except IntegrityError:  # the number was taken meanwhile, perhaps by this very request
-                existing = await self._find_open(repo, branch, base)
-                if existing is not None:
-                    return existing
-            else:
-                return row
+            except IntegrityError:
+                continue
+            return row
         raise Unavailable("too many pull requests at once; try again")
 
     async def list(
@@ -172,14 +175,16 @@ class PullRequests:
             raise PullRequestMerged(f"pull request {number} is merged")
         return row
 
-    async def _find_open(self, repo: RepoRef, branch: str, base: str) -> PullRequest | None:
-        async with self._db.session() as session:
-            found = await session.scalars(
-                select(PullRequest).where(
-                    PullRequest.repo_id == repo.id,
-                    PullRequest.branch == branch,
-                    PullRequest.base == base,
-                    PullRequest.status == "open",
-                )
-            )
-            return found.first()
+
+async def _find_open(
+    session: AsyncSession, repo: RepoRef, branch: str, base: str
+) -> PullRequest | None:
+    found = await session.scalars(
+        select(PullRequest).where(
+            PullRequest.repo_id == repo.id,
+            PullRequest.branch == branch,
+            PullRequest.base == base,
+            PullRequest.status == "open",
+        )
+    )
+    return found.first()
