@@ -133,7 +133,7 @@ async def test_a_push_can_not_write_a_status(
 
 @only_embedded
 async def test_statuses_are_in_a_backup_and_break_no_repository(
-    embedded: EmbeddedForge, tmp_path: Path
+    embedded: EmbeddedForge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await embedded.create(REPO)
     head = str(await embedded.head(REPO))
@@ -141,6 +141,7 @@ async def test_statuses_are_in_a_backup_and_break_no_repository(
     path = embedded.path(REPO.id)
     await git("--git-dir", str(path), "fsck", "--strict", "--no-dangling")
     assert embedded.maintenance.run(path)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path))  # as in a hook of somebody else's repository
     write_bundle(path, tmp_path / "bundle")
     other = EmbeddedForge(tmp_path / "other", GitSettings())
     await git("clone", "--mirror", str(tmp_path / "bundle"), str(other.path(REPO.id)))

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 from growqr.git.forge import ForgeBroken
+from growqr.git.program import git_environment
 
 
 def write_bundle(repository: Path, file: Path) -> None:
@@ -11,7 +12,17 @@ def write_bundle(repository: Path, file: Path) -> None:
 
     Raises ForgeBroken.
     """
-    command = ["git", "bundle", "create", "--quiet", str(file), "--all"]
-    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    command = [
+        "git",
+        "--git-dir",
+        str(repository),
+        "bundle",
+        "create",
+        "--quiet",
+        str(file),
+        "--all",
+    ]
+    environment = git_environment(repository)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ForgeBroken(f"Git can't copy {repository.name}: {done.stderr.strip()[:500]}")

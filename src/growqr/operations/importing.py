@@ -15,6 +15,7 @@ from growqr.api.provisioning import CAPABILITIES
 from growqr.db.tables import ActorRow, Push, Repo, User
 from growqr.errors import GrowError, InvalidInput
 from growqr.git.forge import RepoRef
+from growqr.git.program import git_environment
 from growqr.git.signing import KnownSigner, Signer
 from growqr.operations.archive import (
     MANIFEST,
@@ -143,6 +144,11 @@ async def _unpack(stores: Stores, file: Path, row: RepoRow) -> None:
 
 
 def _fetch(folder: Path, bundle: Path) -> None:
-    options = ["-c", "fetch.fsckObjects=true", "-c", "core.fsync=all", "-c", "gc.auto=0"]
+    config = {"fetch.fsckObjects": "true", "core.fsync": "all", "gc.auto": "0"}
     fetch = ["fetch", "--quiet", "--no-tags", str(bundle), "+refs/*:refs/*"]
-    subprocess.run(["git", *options, *fetch], cwd=folder, capture_output=True, check=True)
+    subprocess.run(
+        ["git", "--git-dir", str(folder), *fetch],
+        env=git_environment(folder, config),
+        capture_output=True,
+        check=True,
+    )

@@ -1,5 +1,6 @@
 """Repositories: read them, commit, branch, propose and merge, and hand out tokens."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
@@ -98,8 +99,8 @@ async def list_repos(
     """The user's repositories, oldest first."""
     rows = await services.repos.list(user.user_id, limit=limit + 1, after=text_position(cursor))
     more = rows[limit - 1].id if len(rows) > limit else None
-    items = [await _repo(services, row) for row in rows[:limit]]
-    return Page(items=items, next_cursor=encode_cursor(more))
+    items = await asyncio.gather(*(_repo(services, row) for row in rows[:limit]))
+    return Page(items=list(items), next_cursor=encode_cursor(more))
 
 
 @router.post("/repos", status_code=201)
