@@ -138,6 +138,37 @@ async def test_at_most_so_many_requests_at_once(monkeypatch: pytest.MonkeyPatch)
         assert (await client.post("/v1/chat/completions", json=CHAT)).status_code == 200
 
 
+async def test_requests_that_come_together_are_too_many_before_their_bodies_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("growqr.models.gateway._AT_ONCE", 2)
+    body = json.dumps(CHAT).encode()
+
+    async def handler(_: Request) -> Response:
+        return JSONResponse({})
+
+    async with provider(handler) as url, inside(compatible(url)) as (client, gateway):
+        head = (
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json"
+            f"\r\nauthorization: {client.headers['authorization']}\r\n"
+            f"content-length: {len(body)}\r\n\r\n"
+        )
+        path = await gateway.open("w1")
+        callers = [await asyncio.open_unix_connection(path) for _ in range(6)]
+        for _, writer in callers:
+            writer.write(head.encode())
+        answers = [asyncio.create_task(reader.readline()) for reader, _ in callers]
+        refused = asyncio.as_completed(answers)
+        assert [(await next(refused)).split()[1] for _ in range(4)] == [b"429"] * 4
+        for _, writer in callers:
+            writer.write(body)
+        status = sorted([(await answer).split()[1] for answer in answers])
+        assert status == [b"200"] * 2 + [b"429"] * 4
+        for _, writer in callers:
+            writer.close()
+        assert (await client.post("/v1/chat/completions", json=CHAT)).status_code == 200
+
+
 async def test_offline_it_answers_by_itself() -> None:
     async with inside(ModelSettings()) as (client, gateway):
         body = {"model": "offline", "tools": [{}], "messages": CHAT["messages"]}

@@ -176,29 +176,51 @@ class _Caller:
         self._rate = rate
         self._offline = offline
         self._under_way = 0
+        self._reading = asyncio.Lock()
+        """One body at a time: what a sandbox sends may be as large, and as odd, as it can be."""
 
     async def handle(self, request: Request) -> Response:
+        answer: Response = Response(status_code=499)
         try:
-            given = self._upstream.key_in(request.headers)
-            if not hmac.compare_digest(given.encode(), self._token.encode()):
-                raise _Refused(401, "This is not this workspace's token.")
-            path = self._path(request)
+            path = self._path_of_guest(request)
+        except _Refused as refused:
+            return refused.response
+        self._under_way += 1
+        try:
+            answer = await self._answer(request, path)
+        except _Refused as refused:
+            answer = refused.response
+        except ClientDisconnect:
+            pass
+        finally:
+            if not isinstance(answer, _Relayed):  # which ends when its last byte is out
+                self._under_way -= 1
+        return answer
+
+    def _path_of_guest(self, request: Request) -> str:
+        """Let a request in, before any of its body is taken; returns the path that it asks for."""
+        given = self._upstream.key_in(request.headers)
+        if not hmac.compare_digest(given.encode(), self._token.encode()):
+            raise _Refused(401, "This is not this workspace's token.")
+        path = self._path(request)
+        if self._under_way >= _AT_ONCE:
+            raise _Refused(429, f"At most {_AT_ONCE} model requests at once.")
+        if seconds := self._rate.take():
+            raise _Refused(429, "Too many model requests.", retry_after=seconds)
+        return path
+
+    async def _answer(self, request: Request, path: str) -> Response:
+        if reason := await self._account.spent():
+            raise _Refused(402, reason)  # not 429, which OpenCode would try again and again
+        async with self._reading:
             content = await _body(request)
             body = self._check(request.method, path, content)
-            if self._under_way >= _AT_ONCE:
-                raise _Refused(429, f"At most {_AT_ONCE} model requests at once.")
-            if seconds := self._rate.take():
-                raise _Refused(429, "Too many model requests.", retry_after=seconds)
-            if reason := await self._account.spent():
-                raise _Refused(402, reason)  # not 429, which OpenCode would try again and again
             self._account.usage.requests += 1
             if self._offline:
                 return self._answer_offline(request.method, body)
-            return await self._forward(request, path, self._upstream.counted(path, body, content))
-        except _Refused as refused:
-            return refused.response
-        except ClientDisconnect:
-            return Response(status_code=499)
+            content = self._upstream.counted(path, body, content)
+            del body  # unpacked it can take twenty times its bytes, and an answer takes minutes
+        return await self._forward(request, path, content)
 
     def _path(self, request: Request) -> str:
         whole: str = request.path_params["path"]
@@ -245,16 +267,11 @@ class _Caller:
             headers={**headers, "accept-encoding": "identity", **self._upstream.key_headers()},
             content=content or None,
         )
-        self._under_way += 1
         try:
             incoming = await self._http.send(outgoing, stream=True)
         except httpx.HTTPError as error:
-            self._under_way -= 1
             _log.warning("gateway.upstream_unreachable", error=type(error).__name__)
             raise _Refused(502, "The model provider does not answer.") from error
-        except BaseException:
-            self._under_way -= 1
-            raise
         sent = len(content) if incoming.is_success else 0
         return _Relayed(incoming, self._done, sent)
 
