@@ -1,9 +1,11 @@
 """What only the embedded forge has to get right: its own files, locks and crashes."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +15,11 @@ import pygit2
 import pytest
 from pygit2.enums import ObjectType
 
-from growqr.git import locking
+from growqr.git import locking, objects
 from growqr.git.commits import CommitService
 from growqr.git.embedded import EmbeddedForge
 from growqr.git.forge import ForgeBroken, ForgeBusy
+from growqr.git.reading import opened
 from growqr.settings import GitSettings
 from tests.git.samples import REPO, git, write
 
@@ -35,6 +38,20 @@ async def test_its_folder_holds_whole_repositories_and_nothing_else(forge: Embed
     assert [path.name for path in forge.folder.iterdir()] == ["rep_1.git"]
     await forge.delete(REPO)
     assert list(forge.folder.iterdir()) == []
+
+
+async def test_a_repository_is_closed_when_the_work_on_it_is_done(forge: EmbeddedForge) -> None:
+    def work(git: pygit2.Repository) -> weakref.ref[pygit2.Repository]:
+        assert "main" in git.branches.local
+        assert objects.resolve(git, "main").tree
+        return weakref.ref(git)
+
+    await forge.create(REPO)
+    gc.disable()
+    try:
+        assert opened(forge.path(REPO.id), work)() is None
+    finally:
+        gc.enable()
 
 
 async def test_a_lock_left_by_a_killed_push_is_removed_and_a_fresh_one_respected(
@@ -109,6 +126,7 @@ import asyncio, sys
 from pathlib import Path
 from growqr.git.embedded import EmbeddedForge
 from growqr.git.commits import CommitService
+from growqr.git.reading import opened
 from growqr.settings import GitSettings
 from tests.git.samples import ANYONE, REPO
 from growqr.git.forge import Change

@@ -6,6 +6,7 @@ ranking is FTS5's BM25 with titles and paths counted thrice.
 
 import json
 import sqlite3
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -79,6 +80,9 @@ class SearchIndex:
             ):
                 path.unlink(missing_ok=True)
             self._db = _open(file)
+        # A connection refers to itself by its cache of statements: else it stays open until the
+        # garbage collector passes.
+        weakref.finalize(self, self._db.close)
 
     def head(self) -> str | None:
         """Return the commit whose files these are; None: nothing has been put in yet."""

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pygit2
@@ -14,6 +15,7 @@ from growqr.git.building import build_tree, make_durable, sync_file, write_commi
 from growqr.git.forge import PLATFORM, ForgeBroken, RepoRef
 from growqr.git.layout import first_files
 from growqr.git.locking import move_ref
+from growqr.git.objects import closing
 from growqr.git.signing import Sign
 
 _CONFIG = {
@@ -81,9 +83,9 @@ def _create(path: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _fill_copy(folder: Path) -> None:
-    git = pygit2.init_repository(folder, bare=True, initial_head="main")
-    git.config["gc.auto"] = "0"
-    git.config["core.hooksPath"] = os.devnull
+    with _initialised(folder) as git:
+        git.config["gc.auto"] = "0"
+        git.config["core.hooksPath"] = os.devnull
     shutil.rmtree(folder / "hooks", ignore_errors=True)
 
 
@@ -99,10 +101,11 @@ def first_commit(
 def _fill(
     folder: Path, repo: RepoRef, executor: Executor, max_push_bytes: int, sign: Sign | None
 ) -> None:
-    git = _init(folder, max_push_bytes)
-    made = first_commit(git, repo, sign)
-    make_durable(git, made, executor)
-    move_ref(git, "refs/heads/main", None, made[0])
+    with _initialised(folder) as git:
+        _configure(folder, git, max_push_bytes)
+        made = first_commit(git, repo, sign)
+        make_durable(git, made, executor)
+        move_ref(git, "refs/heads/main", None, made[0])
     for name in ("config", "HEAD", ""):
         sync_file(folder / name)
 
@@ -114,19 +117,22 @@ def create_imported(path: Path, fill: Callable[[Path], None], *, max_push_bytes:
     """
 
     def init_and_fill(folder: Path) -> None:
-        _init(folder, max_push_bytes)
+        with _initialised(folder) as git:
+            _configure(folder, git, max_push_bytes)
         fill(folder)
 
     _create(path, init_and_fill)
 
 
-def _init(folder: Path, max_push_bytes: int) -> pygit2.Repository:
-    git = pygit2.init_repository(folder, bare=True, initial_head="main")
+def _initialised(folder: Path) -> AbstractContextManager[pygit2.Repository]:
+    return closing(pygit2.init_repository(folder, bare=True, initial_head="main"))
+
+
+def _configure(folder: Path, git: pygit2.Repository, max_push_bytes: int) -> None:
     for name, value in _CONFIG.items():
         git.config[name] = value
     git.config["receive.maxInputSize"] = str(max_push_bytes)
     shutil.rmtree(folder / "hooks", ignore_errors=True)
-    return git
 
 
 def remove_bare(path: Path) -> None:

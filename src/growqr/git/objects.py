@@ -5,6 +5,7 @@ and messages that are not UTF-8 are shown with replacement characters, links are
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -28,6 +29,19 @@ MAX_HISTORY = 20_000
 """Commits that one listing looks at before it ends."""
 _LAST_SECOND = 253_402_300_799
 """Of the year 9999. Git takes later ones; no date of ours can hold them."""
+
+
+@contextmanager
+def closing(git: pygit2.Repository) -> Iterator[pygit2.Repository]:
+    """Close the repository at the end; what came out of it can't be used afterwards.
+
+    It and its collections (`git.branches`, …) refer to each other: by itself it stays open, with
+    16 kB, until the garbage collector passes.
+    """
+    try:
+        yield git
+    finally:
+        vars(git).clear()
 
 
 def branch_head(repo: pygit2.Repository, branch: str) -> pygit2.Oid | None:

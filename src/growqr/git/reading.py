@@ -161,11 +161,15 @@ class LocalReading(ABC):
 
 
 def opened(path: Path, work: Callable[[pygit2.Repository], T]) -> T:
-    """Run `work` on the repository; what libgit2 and the disk raise becomes ForgeBroken."""
+    """Run `work` on the repository; what libgit2 and the disk raise becomes ForgeBroken.
+
+    Nothing that `work` returns may need the repository: it is closed then.
+    """
     if not path.is_dir():
         raise RepoNotFound("there is no such repository")
     try:
-        return work(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH))
+        with objects.closing(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH)) as git:
+            return work(git)
     except (pygit2.GitError, OSError, KeyError) as error:
         raise ForgeBroken("the repository can't be read or written now") from error
 
