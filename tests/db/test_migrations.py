@@ -1,12 +1,15 @@
 """Migrations keep what is there."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from alembic import command
 from sqlalchemy import create_engine, text
 
-from growqr.db.engine import Database, migration_config
+from growqr.db.engine import Database
+from growqr.db.migrating import migration_config
 
 pytestmark = pytest.mark.anyio
 
@@ -16,8 +19,7 @@ async def test_people_and_what_is_theirs_survive_every_migration(tmp_path: Path)
     path = tmp_path / "old.sqlite"
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
-        config = migration_config()
-        config.attributes["connection"] = connection
+        config = migration_config(connection)
         command.upgrade(config, "0001")
         connection.execute(
             text(
@@ -39,3 +41,26 @@ async def test_people_and_what_is_theirs_survive_every_migration(tmp_path: Path)
         assert (await session.execute(text("SELECT id FROM users"))).scalars().all() == ["usr_1"]
         assert (await session.execute(text("SELECT id FROM repos"))).scalars().all() == ["rep_1"]
     await database.aclose()
+
+
+def test_a_database_of_the_newest_version_is_opened_without_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'db.sqlite'}"
+    program = f"""
+import asyncio, sys
+from growqr.db.engine import Database
+
+async def main():
+    database = Database({url!r})
+    await database.migrate()
+    await database.aclose()
+
+asyncio.run(main())
+print("alembic" in sys.modules)
+"""
+    loaded = [
+        subprocess.run(
+            [sys.executable, "-c", program], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        for _ in range(2)
+    ]
+    assert loaded == ["True", "False"]

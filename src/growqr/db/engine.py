@@ -5,9 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import Connection, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -17,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from growqr.errors import Unavailable
 
-_MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATIONS = Path(__file__).with_name("migrations")
 _MIGRATION_LOCK = 0x67726F77  # "grow": any number will do, as long as all our processes use it
 _NO_ANSWER = "The database does not answer. Try again shortly."
 
@@ -76,8 +74,11 @@ class Database:
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         try:
-            async with self._engine.begin() as connection:
-                await connection.run_sync(_upgrade)
+            async with self._engine.connect() as connection:
+                newest = await connection.run_sync(_is_newest)
+            if not newest:
+                async with self._engine.begin() as connection:
+                    await connection.run_sync(_upgrade)
         except (OperationalError, InterfaceError, OSError) as error:
             raise DatabaseUnavailable(f"The database can't be prepared: {error}") from error
 
@@ -94,22 +95,22 @@ async def _connect(session: AsyncSession) -> None:
         raise DatabaseUnavailable(_NO_ANSWER) from error
 
 
-def migration_config() -> Config:
-    """Return Alembic's configuration; ours needs no ini file."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    return config
+def _is_newest(connection: Connection) -> bool:
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    version = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    files = (MIGRATIONS / "versions").glob("[0-9]*.py")
+    return bool(version == max(file.name.partition("_")[0] for file in files))
 
 
 def _upgrade(connection: Connection) -> None:
+    from growqr.db.migrating import upgrade
+
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # one migrating process at a time
     else:
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-    config = migration_config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    upgrade(connection)
 
 
 def _with_driver(url: URL) -> URL:

@@ -10,15 +10,14 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import create_engine
 
-from growqr.db.engine import migration_config
+from growqr.db.migrating import migration_config
 
 
 def main(name: str, message: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = create_engine(f"sqlite:///{Path(folder) / 'fresh.sqlite'}")
         with engine.begin() as connection:
-            config = migration_config()
-            config.attributes["connection"] = connection
+            config = migration_config(connection)
             command.upgrade(config, "head")
             number = len(list(Path(__file__).with_name("versions").glob("[0-9]*.py"))) + 1
             config.set_main_option("file_template", f"{number:04}_{name}")
