@@ -48,6 +48,7 @@ from growqr.models.provider import build_model
 from growqr.opencode import Workspaces
 from growqr.secret_files import own_secret
 from growqr.settings import Settings
+from growqr.settling import settle
 
 if TYPE_CHECKING:
     from growqr.identity.clerk import ClerkIdentity
@@ -107,6 +108,7 @@ def create_app(settings: Settings, role: Role) -> ASGIApp:
                 inner.append(await _open(settings, role, stack))
             except (EngineError, GrowError) as error:
                 raise StartFailed(str(error)) from error
+            settle()
             yield
 
     async def forward(scope: Scope, receive: Receive, send: Send) -> None:
