@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("pyrivet")
 
 _GONE = {"x-rivet-error": "envoy.actor_not_found"}
+# While a client asks for an actor that cannot be made, the engine tries 15 times a second.
+_QUIET_SECONDS = 10.0
 
 
 class Exchange(Protocol):
@@ -46,6 +48,7 @@ class Host:
     def __init__(self, factories: Mapping[str, Callable[[], Actor]], client: "Client") -> None:
         self._factories = factories
         self._client = client
+        self._quiet_until = 0.0
         self._kinds: dict[type[Actor], Kind] = {}
         for name, make in factories.items():
             if not callable(make):
@@ -79,7 +82,10 @@ class Host:
         try:
             run = self._build(checkpoint, start)
         except Exception:
-            log.exception("actor.cannot_be_made", extra={"actor": start.config.name})
+            now = asyncio.get_running_loop().time()
+            if now > self._quiet_until:
+                self._quiet_until = now + _QUIET_SECONDS
+                log.exception("actor.cannot_be_made", extra={"actor": start.config.name})
             failed = p.StateUpdate(p.Stopped(p.StopCode.ERROR, "the actor cannot be made"))
             self.envoy.emit(checkpoint.actor_id, checkpoint.generation, failed)
             return
