@@ -2,7 +2,7 @@ import { screen, within } from '@testing-library/react';
 import { describe, expect, it, vi } from 'vitest';
 
 import type { Channel } from '@/api/types';
-import { json, message } from '@/testing/fakeServer';
+import { json, message, problem } from '@/testing/fakeServer';
 import { platform, renderApp } from '@/testing/renderApp';
 
 /** Called whenever the list of messages is drawn: it makes its rows anew, or at least its lines. */
@@ -73,16 +73,23 @@ describe('a channel', () => {
 
   it('opens at its end when nothing is new, and shows earlier messages on demand', async () => {
     const scrolledTo = vi.spyOn(Element.prototype, 'scrollIntoView');
-    platform().on('GET /channels/chn_coding/messages', ({ url }) =>
-      json(
-        url.searchParams.has('cursor')
-          ? { items: [said(1)], next_cursor: null }
-          : { items: [said(2)], next_cursor: 'older' },
-      ),
-    ).on('GET /channels', () => json({ items: [channel({ unread: 0 })], next_cursor: null }));
+    let away = true;
+    platform().on('GET /channels/chn_coding/messages', ({ url }) => {
+      if (!url.searchParams.has('cursor')) return json({ items: [said(2)], next_cursor: 'older' });
+      return away
+        ? problem(400, 'bad_cursor', 'Not now.')
+        : json({ items: [said(1)], next_cursor: null });
+    }).on('GET /channels', () => json({ items: [channel({ unread: 0 })], next_cursor: null }));
     const { user } = renderApp('/app/channels/coding');
-    await user.click(await screen.findByRole('button', { name: 'Show earlier messages' }));
+    const button = await screen.findByRole('button', { name: 'Show earlier messages' });
+    const log = screen.getByRole('log', { name: 'Messages' });
+    await user.click(button);
+    expect(await screen.findByRole('alert')).toHaveTextContent('Not now.');
+    away = false;
+    await user.click(button);
     expect(await screen.findByText('m1')).toBeVisible();
+    expect(screen.queryByRole('alert')).not.toBeInTheDocument();
+    expect(log).toContainElement(screen.getByText('m2')); // never left the screen, so nor its place
     expect(scrolledTo).not.toHaveBeenCalled();
   });
 
@@ -99,6 +106,34 @@ describe('a channel', () => {
     expect(screen.getByText('m1')).toBeVisible();
     expect(screen.queryByRole('button', { name: 'Show earlier messages' })).not.toBeInTheDocument();
     expect(server.asked('GET /channels/chn_coding/messages')).toHaveLength(1);
+  });
+
+  it('drops what is far away while earlier messages are shown, and leads back', async () => {
+    const items = Array.from({ length: 260 }, (_, index) => said(index + 1));
+    platform()
+      .on('GET /channels', () => json({ items: [channel({ unread: 0 })], next_cursor: null }))
+      .on('GET /channels/chn_coding/messages', () => json({ items, next_cursor: null }));
+    const { user } = renderApp('/app/channels/coding');
+    const log = await screen.findByRole('log', { name: 'Messages' });
+    const more = (name: string) => screen.getByRole('button', { name });
+    expect(log).toHaveAttribute('aria-live', 'polite');
+    for (let pressed = 0; pressed < 3; pressed += 1) {
+      await user.click(more('Show earlier messages'));
+    }
+    expect(screen.getByText('m11')).toBeVisible();
+    expect(screen.queryByText('m260')).not.toBeInTheDocument();
+    expect(log).toHaveAttribute('aria-live', 'off');
+    await user.click(more('Show later messages'));
+    expect(screen.getByText('m260')).toBeVisible();
+    expect(screen.queryByText('m11')).not.toBeInTheDocument();
+    expect(screen.queryByRole('button', { name: 'Show later messages' })).not.toBeInTheDocument();
+    expect(log.parentElement?.parentElement).toHaveFocus(); // its button is gone
+
+    await user.click(more('Show earlier messages'));
+    await user.click(more('Jump to latest'));
+    expect(screen.getByText('m260')).toBeVisible();
+    expect(screen.getByText('m161')).toBeVisible();
+    expect(screen.queryByText('m160')).not.toBeInTheDocument();
   });
 
   it('draws everything from the first unread message on', async () => {

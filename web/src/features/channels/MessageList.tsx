@@ -1,6 +1,7 @@
 import { ArrowDown } from 'lucide-react';
-import { useEffect, useMemo, useRef, type ReactNode, type Ref } from 'react';
+import { useEffect, useEffectEvent, useMemo, useRef, type ReactNode, type Ref } from 'react';
 
+import { describe } from '@/api/problem';
 import type { Channel } from '@/api/types';
 import { Button } from '@/components/ui/Button';
 import { useLive, useLiveState } from '@/lib/live/LiveContext';
@@ -10,6 +11,7 @@ import { awaitsReply, timelineOf, type TimelineItem } from '@/lib/live/selectors
 import { DraftArticle } from './DraftArticle';
 import { DayLine, NewLine } from './Lines';
 import { MessageArticle } from './MessageArticle';
+import { MoreButton } from './MoreButton';
 import { nameOf } from './names';
 import { PendingArticle } from './PendingArticle';
 import { rowsOf, type Row } from './rows';
@@ -32,45 +34,55 @@ export function MessageList({ channel, opened, history, empty }: Props) {
   const { sender } = useLive();
   const state = useLiveState((live) => live);
   const items = useMemo(() => timelineOf(state, channel.id), [state, channel.id]);
-  const { drawn, left, more } = useWindow(items, opened);
+  const { drawn, before, behind, earlier, later, newest } = useWindow(items, opened);
   const rows = useMemo(
     () => rowsOf(drawn, channel.name, opened.unread),
     [drawn, channel.name, opened.unread],
   );
-  const { box, content, atEnd, toEnd, settle } = useStickToBottom(rows[0]?.key);
+  const { box, content, rows: list, atEnd, toEnd, settle } = useStickToBottom(
+    [rows[0]?.key, behind > 0 && rows.at(-1)?.key].join(),
+    behind > 0,
+  );
   const newLine = useLanding(rows, opened, settle);
   const sent = items.findLast((item) => item.kind === 'pending')?.key;
   const shown = useRef(sent);
 
+  const toNewest = (): void => {
+    toEnd();
+    newest();
+  };
+  const onSent = useEffectEvent(toNewest); // whoever writes wants to see it
   useEffect(() => {
-    if (sent !== undefined && sent !== shown.current) toEnd(); // whoever writes wants to see it
+    if (sent !== undefined && sent !== shown.current) onSent();
     shown.current = sent;
-  }, [sent, toEnd]);
+  }, [sent]);
 
   const showEarlier = (): void => {
-    more();
-    if (left === 0) history.loadEarlier();
+    earlier();
+    if (before === 0) history.loadEarlier();
   };
 
-  const jump = (): void => {
-    toEnd();
-    box.current?.focus(); // the button is gone, and the keys that scroll go on from here
-  };
+  // A button that is gone leaves the focus to the messages: the keys that scroll go on from here.
+  const takeFocus = (): void => box.current?.focus({ preventScroll: true });
 
   return (
     <div className="relative min-h-0 flex-1">
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolls, so keys must reach it */}
-      <div ref={box} tabIndex={0} className="h-full overflow-y-auto focus-visible:-outline-offset-2">
+      <div ref={box} tabIndex={0} className="h-full overflow-y-auto [overflow-anchor:none] focus-visible:-outline-offset-2">
         <div ref={content} className="mx-auto flex min-h-full max-w-3xl flex-col justify-end py-5">
-          {(left > 0 || history.hasEarlier) && (
-            <div className="flex justify-center pb-4">
-              <Button size="small" busy={history.loadsEarlier} onClick={showEarlier}>
-                Show earlier messages
-              </Button>
-            </div>
+          {(before > 0 || history.hasEarlier) && (
+            <MoreButton busy={history.loadsEarlier} onClick={showEarlier} onGone={takeFocus}>
+              Show earlier messages
+            </MoreButton>
+          )}
+          {history.error !== null && (
+            <p role="alert" className="pb-4 text-center text-sm text-danger">
+              {describe(history.error)}
+            </p>
           )}
           {items.length === 0 && empty}
-          <div role="log" aria-label="Messages">
+          {/* Who reads further up would hear what is shown there on demand as if it were new. */}
+          <div ref={list} role="log" aria-label="Messages" aria-live={atEnd ? 'polite' : 'off'}>
             {rows.map((row) => (
               <RowView
                 key={row.key}
@@ -83,14 +95,26 @@ export function MessageList({ channel, opened, history, empty }: Props) {
               />
             ))}
           </div>
-          {channel.status !== 'stopped' && awaitsReply(items) && (
+          {behind > 0 && (
+            <MoreButton onClick={later} onGone={takeFocus}>
+              Show later messages
+            </MoreButton>
+          )}
+          {behind === 0 && channel.status !== 'stopped' && awaitsReply(items) && (
             <Thinking name={nameOf(channel.name)} />
           )}
         </div>
       </div>
       {!atEnd && (
         <div className="absolute inset-x-0 bottom-3 flex animate-rise justify-center">
-          <Button size="small" className="shadow-float" onClick={jump}>
+          <Button
+            size="small"
+            className="shadow-float"
+            onClick={() => {
+              toNewest();
+              takeFocus();
+            }}
+          >
             <ArrowDown aria-hidden size={14} /> Jump to latest
           </Button>
         </div>

@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useEffect, useLayoutEffect } from 'react';
+import { useEffect, useLayoutEffect, useState } from 'react';
 
 import { useApi } from '@/api/ApiContext';
 import { fetchMessages } from '@/api/queries';
@@ -11,8 +11,9 @@ const MAX_PAGES = 10;
 
 /** How far a channel's stored messages are loaded, and the way to more. */
 export interface History {
-  /** What the reader comes for is loaded, and there is something to show. */
+  /** What the reader comes for is loaded, and there is something to show; it stays so. */
   ready: boolean;
+  /** Why the first or an earlier page could not be loaded. */
   error: Error | null;
   hasEarlier: boolean;
   loadsEarlier: boolean;
@@ -38,23 +39,26 @@ export function useHistory(channelId: string, reaches: (state: LiveState) => boo
 
   // Before the screen is painted: a list without its messages would flash.
   useLayoutEffect(() => {
-    for (const page of data?.pages ?? []) {
-      store.dispatch({ type: 'history.loaded', channelId, messages: page.items });
-    }
+    const messages = data?.pages.flatMap(({ items }) => items) ?? [];
+    store.dispatch({ type: 'history.loaded', channelId, messages });
   }, [channelId, data, store]);
 
   const isHeld = useLiveState(({ messages }) =>
     (data?.pages ?? []).every(({ items: [first] }) => first === undefined || messages[first.id] !== undefined),
   );
   const reached = useLiveState(reaches);
+  const [ready, setReady] = useState(false);
   const goesOn =
-    isHeld && !reached && hasNextPage && !isFetchNextPageError && (data?.pages.length ?? 0) < MAX_PAGES;
+    !ready && isHeld && !reached && hasNextPage && !isFetchNextPageError && (data?.pages.length ?? 0) < MAX_PAGES;
   useEffect(() => {
     if (goesOn && !isFetchingNextPage) void fetchNextPage();
   }, [fetchNextPage, goesOn, isFetchingNextPage]);
 
+  // Else each earlier page would take the messages off the screen until the store holds it.
+  if (!ready && data !== undefined && isHeld && !goesOn) setReady(true);
+
   return {
-    ready: data !== undefined && isHeld && !goesOn,
+    ready,
     error,
     hasEarlier: hasNextPage,
     loadsEarlier: isFetchingNextPage,
