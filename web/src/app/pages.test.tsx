@@ -48,10 +48,17 @@ describe('quests', () => {
       name: 'Run of Weekly review',
     });
     expect(within(run).getByText('waits for you')).toBeVisible();
+    const quest = await screen.findByRole('article', { name: 'Weekly review' });
+    const isBelow = () =>
+      quest.compareDocumentPosition(screen.getByRole('region', { name: 'Run of Weekly review' })) ===
+      Node.DOCUMENT_POSITION_FOLLOWING;
+    expect(isBelow()).toBe(false); // what is under way comes first
     server.on('GET /quests/runs', page([{ ...RUN, status: 'completed' }]));
     await waitFor(() => expect(server.streams).toHaveLength(1));
     server.streams[0]?.send(event(2, 'quest.completed'));
-    expect(await within(run).findByText('completed')).toBeVisible();
+    expect(await screen.findByText('completed')).toBeVisible();
+    expect(isBelow()).toBe(true);
+    expect(screen.queryByRole('region', { name: 'Under way' })).not.toBeInTheDocument();
   });
 
   it('says why none could be started', async () => {

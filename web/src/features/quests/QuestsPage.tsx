@@ -3,6 +3,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { Map } from 'lucide-react';
 
 import { useApi } from '@/api/ApiContext';
+import type { QuestRun } from '@/api/types';
 import { EmptyState } from '@/components/ui/EmptyState';
 import { ErrorState } from '@/components/ui/ErrorState';
 import { Failure } from '@/components/ui/Failure';
@@ -10,15 +11,19 @@ import { PageHeader } from '@/components/ui/PageHeader';
 import { Skeleton } from '@/components/ui/Skeleton';
 import { paths } from '@/config/paths';
 
-import { questsQuery, useStartQuest } from './api';
+import { questsQuery, runsQuery, useStartQuest } from './api';
 import { QuestCard } from './QuestCard';
 import { RunList } from './RunList';
 
-/** The quests that can be started, and how far the started ones are. */
+const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
+const hasEnded = ({ status }: QuestRun): boolean => ENDED.has(status);
+
+/** How far the runs under way are, the quests that can be started, and the runs that have ended. */
 export function QuestsPage() {
   const api = useApi();
   const navigate = useNavigate();
   const quests = useQuery(questsQuery(api));
+  const { data: runs = [], error: runsError } = useQuery(runsQuery(api));
   const start = useStartQuest();
 
   const launch = (key: string): void =>
@@ -32,6 +37,12 @@ export function QuestsPage() {
       <div className="min-h-0 flex-1 overflow-y-auto">
         <div className="mx-auto max-w-4xl space-y-6 px-4 py-6 md:px-6">
           {start.error !== null && <Failure error={start.error} />}
+          {runsError !== null && <Failure error={runsError} />}
+          <RunList
+            title="Under way"
+            runs={runs.filter((run) => !hasEnded(run))}
+            quests={quests.data ?? []}
+          />
           {quests.isPending && <Skeleton lines={6} label="Loading quests" />}
           {quests.error !== null && (
             <ErrorState error={quests.error} retry={() => void quests.refetch()} />
@@ -53,7 +64,7 @@ export function QuestsPage() {
               ))}
             </div>
           )}
-          <RunList quests={quests.data ?? []} />
+          <RunList title="Ended" runs={runs.filter(hasEnded)} quests={quests.data ?? []} />
         </div>
       </div>
     </div>
