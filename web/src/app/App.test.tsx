@@ -29,7 +29,7 @@ const articles = () => within(log()).getAllByRole('article').map((one) => one.te
 describe('logging in', () => {
   it('asks strangers to log in, and then opens #grow', async () => {
     const server = platform().on('POST /auth/login', () => json(grant()));
-    const { user } = renderApp('/app/memory', { guest: true });
+    const { user } = renderApp('/', { guest: true });
     await user.type(await screen.findByRole('textbox', { name: 'Email' }), 'ada@example.com');
     await user.type(screen.getByLabelText('Password'), 'correct horse 1');
     await user.click(screen.getByRole('button', { name: 'Log in' }));
@@ -40,6 +40,31 @@ describe('logging in', () => {
       password: 'correct horse 1',
     });
   });
+
+  it('leads to the page that was asked for, also by way of registering', async () => {
+    const server = platform()
+      .on('POST /auth/register', () => json(grant(), 201))
+      .on('GET /memory', () => json({ items: [], next_cursor: null }));
+    const { user, router } = renderApp('/app/memory?at=2026-01-31', { guest: true });
+    await user.click(await screen.findByRole('link', { name: 'Create an account' }));
+    await user.type(await screen.findByRole('textbox', { name: 'Name' }), 'Ada');
+    await user.type(screen.getByRole('textbox', { name: 'Email' }), 'ada@example.com');
+    await user.type(screen.getByLabelText('Password'), 'correct horse 1');
+    await user.click(screen.getByRole('button', { name: 'Create account' }));
+    expect(await screen.findByRole('heading', { name: 'Memory', level: 1 })).toBeVisible();
+    expect(router.state.location.href).toBe('/app/memory?at=2026-01-31');
+    expect(server.asked('POST /auth/register')).toHaveLength(1);
+  });
+
+  it.each(['//evil.example', 'https://evil.example/app/', '/app/login'])(
+    'does not lead out of the app, or around in circles: %s',
+    async (next) => {
+      platform().on('POST /auth/login', () => json(grant()));
+      const { router } = renderApp(`/app/login?next=${encodeURIComponent(next)}`);
+      await composer();
+      expect(router.state.location.pathname).toBe('/app/channels/grow');
+    },
+  );
 
   it('leaves the focus at the top of a page that was only opened', async () => {
     platform();
@@ -77,13 +102,14 @@ describe('logging in', () => {
 
   it('logs out, and forgets everything here', async () => {
     const server = platform();
-    const { user, session } = renderApp();
-    await user.type(await composer(), 'Half a thou');
+    const { user, session, router } = renderApp('/app/channels/coding');
+    await user.type(await composer('coding'), 'Half a thou');
     expect(Object.values(sessionStorage).join()).toContain('Half a thou');
     await user.click(screen.getByRole('button', { name: /^Account of Ada/ }));
     await user.click(await screen.findByRole('menuitem', { name: 'Log out' }));
     await screen.findByRole('button', { name: 'Log in' });
     expect(session.get()).toBeNull();
+    expect(router.state.location.href).toBe('/app/login');
     expect(Object.values(sessionStorage).join()).not.toContain('Half a thou');
     expect(server.asked('POST /auth/logout')[0]?.body).toEqual({ refresh_token: 'refresh-1' });
   });
@@ -203,10 +229,12 @@ describe('a channel', () => {
       event(3, 'task.log', { ...ids, data: { stream: 'output', text: 'Hello from the sandbox' } }),
     );
     await waitFor(() => expect(link).toHaveAccessibleName(/^coding, idle,\s?3\s?unread$/));
+    expect(document.title).toBe('(3) #grow · GrowQR');
     await user.click(link);
     await composer('coding');
     expect(await screen.findByText('Hello from the sandbox')).toBeVisible();
     expect(link).toHaveAccessibleName('coding, idle');
+    expect(document.title).toBe('#coding · GrowQR');
     expect(server.asked('POST /channels/chn_coding/read')).not.toEqual([]);
     await user.click(screen.getByRole('button', { name: /^Log/ }));
     expect(screen.queryByText('Hello from the sandbox')).not.toBeInTheDocument();
@@ -255,6 +283,8 @@ describe('a channel', () => {
     platform();
     renderApp('/app/channels/nope');
     expect(await screen.findByText('There is no #nope')).toBeVisible();
+    expect(screen.getByRole('heading', { name: '#nope', level: 1 })).toBeVisible();
+    expect(screen.getByRole('link', { name: 'Back to your agent' })).toBeVisible();
   });
 });
 

@@ -1,7 +1,10 @@
 import { Outlet } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 
+import { useLiveState } from '@/lib/live/LiveContext';
 import { LiveProvider } from '@/lib/live/LiveProvider';
+import { unreadOf } from '@/lib/live/selectors';
+import { useUnreadTitle } from '@/lib/title';
 
 import { ConnectionBanner } from './ConnectionBanner';
 import { Drawer } from './Drawer';
@@ -11,7 +14,6 @@ import { SettingUp } from './SettingUp';
 import { Sidebar } from './Sidebar';
 import { Switcher } from './Switcher';
 import { useFocusAfterNavigation } from './useFocusAfterNavigation';
-import { useTitle } from './useTitle';
 
 /** Everything behind the login: the frame, the live data, and the page inside. */
 export function AppShell() {
@@ -28,7 +30,7 @@ export function AppShell() {
 function Frame() {
   const [menuOpen, setMenuOpen] = useState(false);
   const [switching, setSwitching] = useState(false);
-  useTitle();
+  useUnreadTitle(useLiveState(unreadOf));
   useFocusAfterNavigation();
 
   useEffect(() => {

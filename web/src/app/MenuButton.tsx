@@ -3,13 +3,14 @@ import { Menu } from 'lucide-react';
 import { cx } from '@/components/ui/cx';
 import { IconButton } from '@/components/ui/IconButton';
 import { useLiveState } from '@/lib/live/LiveContext';
+import { unreadOf } from '@/lib/live/selectors';
 
 /** Opens the menu of a small screen, and says what is to be found there. */
 export function MenuButton({ onClick }: { onClick: () => void }) {
   const waits = useLiveState(({ tasks }) =>
     Object.values(tasks).some(({ status }) => status === 'waiting'),
   );
-  const unread = useLiveState(({ channels }) => channels.some((channel) => channel.unread > 0));
+  const unread = useLiveState(unreadOf) > 0;
   const news = waits ? ', an agent waits for you' : unread ? ', new messages' : '';
   return (
     <div className="absolute top-3.5 left-3 z-10 md:hidden">

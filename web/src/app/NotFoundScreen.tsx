@@ -1,16 +1,17 @@
-import { Link } from '@tanstack/react-router';
 import { Compass } from 'lucide-react';
 
 import { EmptyState } from '@/components/ui/EmptyState';
-import { paths } from '@/config/paths';
+import { HomeLink } from '@/components/ui/HomeLink';
+import { usePageTitle } from '@/lib/title';
+
+const TITLE = 'There is no such page';
 
 export function NotFoundScreen() {
+  usePageTitle(TITLE);
   return (
     <main className="flex h-dvh items-center">
-      <EmptyState icon={Compass} title="There is no such page">
-        <Link to={paths.home} className="font-medium text-accent-strong underline underline-offset-4">
-          Back to your agent
-        </Link>
+      <EmptyState icon={Compass} title={TITLE}>
+        <HomeLink />
       </EmptyState>
     </main>
   );

@@ -1,13 +1,16 @@
 import { useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
 import { ChevronsUpDown, LogOut } from 'lucide-react';
 import { DropdownMenu } from 'radix-ui';
 
 import { useApi, useSession } from '@/api/ApiContext';
 import { Avatar } from '@/components/ui/Avatar';
+import { paths } from '@/config/paths';
 
 export function UserMenu() {
   const api = useApi();
   const client = useQueryClient();
+  const navigate = useNavigate();
   const session = useSession();
   if (session === null) return null;
 
@@ -18,6 +21,7 @@ export function UserMenu() {
     }
     api.session.clear();
     client.clear();
+    void navigate({ to: paths.login }); // and not back to this page: the next one may be somebody else
   };
 
   return (

@@ -33,13 +33,18 @@ const root = createRootRouteWithContext<Context>()({
   notFoundComponent: NotFoundScreen,
 });
 
-/** Pages for people who are not logged in; those who are go on. */
+/** Pages for people who are not logged in; those who are go on, to where they wanted to. */
 const guests = createRoute({
   getParentRoute: () => root,
   id: 'guests',
   component: Outlet,
-  beforeLoad: ({ context }): void => {
-    if (context.session.get() !== null) throw toHome();
+  // Whoever made the link, it leads nowhere but into the app. Left out, the unchecked one would stay.
+  validateSearch: ({ next }): { next?: string | undefined } => ({
+    next: typeof next === 'string' && next.startsWith(`${paths.home}/`) ? next : undefined,
+  }),
+  beforeLoad: ({ context, search: { next } }): void => {
+    if (context.session.get() === null) return;
+    throw next === undefined ? toHome() : redirect({ href: next });
   },
 });
 
@@ -48,10 +53,16 @@ const members = createRoute({
   getParentRoute: () => root,
   id: 'members',
   pendingComponent: SettingUp,
-  beforeLoad: ({ context }): void => {
-    if (context.session.get() === null) throw redirect({ to: paths.login });
+  beforeLoad: ({ context, location }): void => {
+    if (context.session.get() !== null) return;
+    throw redirect({
+      to: paths.login,
+      search: location.pathname === HOME ? {} : { next: location.href },
+    });
   },
 }).lazy(() => arrives(import('./pages/shell')).then(({ Route }) => Route));
+
+const HOME = paths.channel.replace('$name', 'grow');
 
 function toHome() {
   return redirect({ to: paths.channel, params: { name: 'grow' } });

@@ -8,7 +8,7 @@ function Anchor({ children, ...rest }: AnchorHTMLAttributes<HTMLAnchorElement>) 
       {...rest}
       className="inline-flex h-8 shrink-0 items-center gap-1.5 rounded-lg px-2.5 text-[13px] font-medium text-ink-soft hover:bg-hover hover:text-ink"
     >
-      <ArrowLeft aria-hidden size={14} /> {children}
+      <ArrowLeft aria-hidden size={14} /> <span className="max-sm:sr-only">{children}</span>
     </a>
   );
 }

@@ -3,8 +3,10 @@ import { CopyButton } from './CopyButton';
 export function CodeBlock({ text, language = '' }: { text: string; language?: string }) {
   return (
     <div className="overflow-hidden rounded-xl border border-line bg-code">
-      <div className="flex h-9 items-center justify-between border-b border-line pr-1 pl-3.5">
-        <span className="font-mono text-xs text-ink-faint">{language === '' ? 'text' : language}</span>
+      <div className="flex h-9 items-center justify-between gap-2 border-b border-line pr-1 pl-3.5">
+        <span className="truncate font-mono text-xs text-ink-faint" title={language}>
+          {language === '' ? 'text' : language}
+        </span>
         <CopyButton text={text} label="Copy code" />
       </div>
       {/* A region that scrolls must be reachable by keyboard. */}

@@ -1,10 +1,11 @@
 import { Link } from '@tanstack/react-router';
 import { CircleAlert, RotateCw } from 'lucide-react';
 
-import { describe, needsPlan } from '@/api/problem';
+import { ApiError, describe, needsPlan } from '@/api/problem';
 import { paths } from '@/config/paths';
 
 import { Button } from './Button';
+import { HomeLink } from './HomeLink';
 
 interface Props {
   error: unknown;
@@ -13,15 +14,18 @@ interface Props {
   showPlan?: boolean;
 }
 
-/** Why something could not be shown, and the way on: again, or to billing. */
+/** Why something could not be shown, and the way on: again, to billing, or home. */
 export function ErrorState({ error, retry, showPlan = true }: Props) {
   const unpaid = needsPlan(error);
+  const missing = error instanceof ApiError && error.status === 404;
   return (
     <div role="alert" className="mx-auto flex max-w-sm flex-col items-center px-6 py-12 text-center">
       <span className="mb-4 flex size-12 items-center justify-center rounded-2xl bg-danger-soft text-danger">
         <CircleAlert aria-hidden size={22} strokeWidth={1.8} />
       </span>
-      <p className="font-semibold">{unpaid ? 'Your plan has paused this' : 'That didn’t work'}</p>
+      <p className="font-semibold">
+        {unpaid ? 'Your plan has paused this' : missing ? 'There is nothing here' : 'That didn’t work'}
+      </p>
       <p className="mt-1.5 text-sm text-ink-soft">{describe(error)}</p>
       <div className="mt-5 flex gap-2">
         {unpaid && showPlan && (
@@ -33,7 +37,8 @@ export function ErrorState({ error, retry, showPlan = true }: Props) {
             See your plan
           </Link>
         )}
-        {retry !== undefined && (
+        {missing && <HomeLink />}
+        {retry !== undefined && !missing && (
           <Button onClick={retry}>
             <RotateCw aria-hidden size={15} /> Try again
           </Button>

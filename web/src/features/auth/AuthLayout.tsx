@@ -2,6 +2,7 @@ import { GitCommitHorizontal, ShieldCheck, Sprout } from 'lucide-react';
 import type { ReactNode } from 'react';
 
 import { Logo } from '@/components/ui/Logo';
+import { usePageTitle } from '@/lib/title';
 
 const PROMISES = [
   { icon: Sprout, text: 'One agent that is yours: it remembers, plans, and delegates.' },
@@ -11,6 +12,7 @@ const PROMISES = [
 
 /** The frame of the login and registration pages. */
 export function AuthLayout({ title, children }: { title: string; children: ReactNode }) {
+  usePageTitle(title);
   return (
     <div className="grid min-h-full lg:grid-cols-[minmax(0,5fr)_minmax(0,6fr)]">
       <aside className="hidden flex-col justify-between border-r border-line bg-rail p-12 lg:flex">

@@ -46,7 +46,11 @@ export function LoginPage() {
       </form>
       <p className="mt-7 text-sm text-ink-soft">
         New here?{' '}
-        <Link to={paths.register} className="font-medium text-accent-strong underline underline-offset-4">
+        <Link
+          to={paths.register}
+          search={true}
+          className="font-medium text-accent-strong underline underline-offset-4"
+        >
           Create an account
         </Link>
       </p>

@@ -64,7 +64,11 @@ export function RegisterPage() {
       </form>
       <p className="mt-7 text-sm text-ink-soft">
         Have an account?{' '}
-        <Link to={paths.login} className="font-medium text-accent-strong underline underline-offset-4">
+        <Link
+          to={paths.login}
+          search={true}
+          className="font-medium text-accent-strong underline underline-offset-4"
+        >
           Log in
         </Link>
       </p>

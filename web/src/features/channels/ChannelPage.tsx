@@ -3,6 +3,8 @@ import type { ReactNode } from 'react';
 
 import type { Channel } from '@/api/types';
 import { EmptyState } from '@/components/ui/EmptyState';
+import { HomeLink } from '@/components/ui/HomeLink';
+import { PageHeader } from '@/components/ui/PageHeader';
 import { useLiveState } from '@/lib/live/LiveContext';
 import { channelByName } from '@/lib/live/selectors';
 
@@ -20,9 +22,16 @@ export function ChannelPage({ name, actions, status }: Props) {
   const channel = useLiveState((state) => channelByName(state, name));
   if (channel === undefined) {
     return (
-      <EmptyState icon={SearchX} title={`There is no #${name}`}>
-        Agents bring their channels with them. Pick one from the list.
-      </EmptyState>
+      <>
+        <PageHeader title={`#${name}`} />
+        <EmptyState
+          icon={SearchX}
+          title={`There is no #${name}`}
+          action={<HomeLink />}
+        >
+          Agents bring their channels with them. Pick one from the list.
+        </EmptyState>
+      </>
     );
   }
   return (

@@ -17,11 +17,13 @@ export function BranchList({ repoId, items, base }: Props) {
     <ul className="divide-y divide-line">
       {items.map(({ name, head }) => {
         const line = (
-          <span className="flex flex-wrap items-center gap-x-2.5 text-sm">
-            <GitBranch aria-hidden size={14} className="text-ink-faint" />
-            <span className="font-mono text-[13px]">{name}</span>
-            <span className="font-mono text-xs text-ink-faint">{head.slice(0, 7)}</span>
-            {name === base && <Badge>default</Badge>}
+          <span className="flex gap-x-2.5 text-sm">
+            <GitBranch aria-hidden size={14} className="mt-1 shrink-0 text-ink-faint" />
+            <span className="flex min-w-0 flex-wrap items-center gap-x-2.5">
+              <span className="font-mono text-[13px]">{name}</span>
+              <span className="font-mono text-xs text-ink-faint">{head.slice(0, 7)}</span>
+              {name === base && <Badge>default</Badge>}
+            </span>
           </span>
         );
         return (

@@ -48,11 +48,15 @@ export function useExport() {
 /** Ends every login of this account, here and on other devices. */
 export function useLogOutEverywhere() {
   const api = useApi();
+  const navigate = useNavigate();
   return useMutation({
     mutationFn: () => {
       const token = api.session.get()?.refreshToken ?? '';
       return api.post<undefined>('/auth/logout', { refresh_token: token, everywhere: true });
     },
-    onSuccess: () => api.session.clear(),
+    onSuccess: () => {
+      api.session.clear();
+      void navigate({ to: paths.login });
+    },
   });
 }

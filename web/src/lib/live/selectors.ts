@@ -18,6 +18,11 @@ export function channelByName(state: LiveState, name: string): Channel | undefin
   return state.channels.find((channel) => channel.name === name);
 }
 
+/** How many messages nobody has read, in all channels. */
+export function unreadOf({ channels }: LiveState): number {
+  return channels.reduce((sum, channel) => sum + channel.unread, 0);
+}
+
 /** A channel's messages, then replies being written, then what is not confirmed yet. */
 export function timelineOf(state: LiveState, channelId: string): TimelineItem[] {
   const outbox = state.outbox.filter((pending) => pending.channelId === channelId);
