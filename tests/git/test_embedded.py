@@ -81,7 +81,7 @@ async def test_a_writer_of_another_process_is_waited_for_but_not_forever(
 
 
 class Overtaken:
-    """The refs of a repository; somebody else moves one as soon as it was read."""
+    """The refs of a repository; somebody else tries to move one as soon as it was read."""
 
     def __init__(self, git: pygit2.Repository, target: pygit2.Oid) -> None:
         self._git = git
@@ -89,11 +89,12 @@ class Overtaken:
 
     def get(self, name: str) -> pygit2.Reference | None:
         found = self._git.references.get(name)
-        self._git.references.create(name, self._target, force=True)
+        with pytest.raises(OSError, match="failed to lock"):
+            self._git.references.create(name, self._target, force=True)
         return found
 
 
-async def test_a_push_that_overtakes_a_commit_at_the_last_moment_is_not_overwritten(
+async def test_no_push_comes_between_the_look_at_a_branch_and_its_move(
     forge: EmbeddedForge, commits: CommitService
 ) -> None:
     await forge.create(REPO)
@@ -103,9 +104,10 @@ async def test_a_push_that_overtakes_a_commit_at_the_last_moment_is_not_overwrit
     old, ours = pygit2.Oid(hex=first.parents[0]), pygit2.Oid(hex=first.sha)
     git.references["refs/heads/main"].set_target(old)
     raced = SimpleNamespace(path=git.path, references=Overtaken(git, pygit2.Oid(hex=pushed.sha)))
-    moved = locking.move_ref(cast("pygit2.Repository", raced), "refs/heads/main", old, ours)
-    assert not moved
-    assert await forge.head(REPO) == pushed.sha
+    assert locking.move_ref(cast("pygit2.Repository", raced), "refs/heads/main", old, ours)
+    assert await forge.head(REPO) == first.sha
+    assert not locking.move_ref(cast("pygit2.Repository", raced), "refs/heads/main", old, ours)
+    git.references["refs/heads/main"].set_target(old)  # nothing is locked any more
 
 
 async def test_a_damaged_repository_says_so(forge: EmbeddedForge) -> None:
@@ -156,6 +158,25 @@ async def test_a_commit_may_claim_any_time(forge: EmbeddedForge) -> None:
         git.references["refs/heads/main"].set_target(made)
     times = [commit.at.year for commit in await forge.commits(REPO)]
     assert times[:2] == [1970, 9999]
+
+
+async def test_a_writer_killed_while_it_moves_a_branch_is_in_nobodys_way(
+    forge: EmbeddedForge, commits: CommitService
+) -> None:
+    await forge.create(REPO)
+    head = await forge.head(REPO)
+    killed = "import os, signal\nos.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", killed + _WRITER, str(forge.folder), "0"),
+        stdout=asyncio.subprocess.DEVNULL,
+        cwd=Path(__file__).parents[2],
+    )
+    assert await process.wait() == -signal.SIGKILL
+    assert (forge.path(REPO.id) / "refs/heads/main.lock").exists()
+    assert await forge.head(REPO) == head
+    made = await write(commits, {"a": b"1"}, "one")
+    assert (await forge.head(REPO), made.parents) == (made.sha, (head,))
+    assert not (forge.path(REPO.id) / "refs/heads/main.lock").exists()
 
 
 async def test_a_killed_writer_loses_nothing_it_had_finished(

@@ -17,9 +17,8 @@ LOCK_SECONDS = 15.0
 REF_LOCK_SECONDS = 3.0
 """How long it then waits for a push to let go of the branch."""
 STALE_SECONDS = 30.0
-"""Age at which a branch's lock file was left behind by a killed process.
+"""Age at which a branch's lock file was left behind by a killed process that is not ours.
 
-Our writers hold the repository's lock while they hold a branch's, so the file is not ours;
 `git receive-pack` holds it for the milliseconds of the update, after it has checked the push.
 """
 _POLL_SECONDS = 0.005
@@ -50,7 +49,7 @@ def repository_lock(path: Path) -> Iterator[None]:
 
 def move_ref(repo: pygit2.Repository, name: str, old: pygit2.Oid | None, new: pygit2.Oid) -> bool:
     """Point the ref of the full `name` at the commit `new` if it is at `old` (None: does not
-    exist), durably. Blocks.
+    exist), durably. Blocks. The caller holds `repository_lock`.
 
     Returns False when it is elsewhere; nothing has changed then.
 
@@ -62,15 +61,8 @@ def move_ref(repo: pygit2.Repository, name: str, old: pygit2.Oid | None, new: py
     lock_file = Path(repo.path) / f"{name}.lock"
     deadline = time.monotonic() + REF_LOCK_SECONDS
     while True:
-        # Read once: what is written below is only taken if the ref is still as it was read here.
-        reference = repo.references.get(name)
-        if (reference.resolve().target if reference is not None else None) != old:
-            return False
         try:
-            if reference is None:
-                repo.references.create(name, new)
-            else:
-                reference.set_target(new)
+            moved = _create(repo, name, new) if old is None else _replace(repo, name, old, new)
         except (pygit2.GitError, OSError, KeyError) as error:
             if time.monotonic() > deadline:
                 if lock_file.exists():
@@ -79,9 +71,48 @@ def move_ref(repo: pygit2.Repository, name: str, old: pygit2.Oid | None, new: py
             _remove_if_stale(lock_file)
             time.sleep(_POLL_SECONDS)
         else:
-            with suppress(FileNotFoundError):  # packed by a `git gc` right now
-                sync_file(Path(repo.path) / name)
-            return True
+            if moved:
+                with suppress(FileNotFoundError):  # packed by a `git gc` right now
+                    sync_file(Path(repo.path) / name)
+            return moved
+
+
+def _create(repo: pygit2.Repository, name: str, target: pygit2.Oid) -> bool:
+    """Make a ref through libgit2, which knows what names are in each other's way."""
+    if repo.references.get(name) is not None:
+        return False
+    repo.references.create(name, target)
+    return True
+
+
+def _replace(repo: pygit2.Repository, name: str, old: pygit2.Oid, new: pygit2.Oid) -> bool:
+    """Move a ref as Git does: lock it, look, and rename the lock file to the ref's.
+
+    The lock file is a link to a file whose name only we use (and that no ref can have), so that a
+    lock that a killed writer of ours has left is known as such, and is in nobody's way. One made
+    by libgit2 would look like a push's.
+    """
+    ref_file = Path(repo.path) / name
+    lock_file, ours = (ref_file.with_name(f"{dot}{ref_file.name}.lock") for dot in ("", "."))
+    with suppress(FileNotFoundError):
+        if lock_file.samefile(ours):
+            lock_file.unlink()
+    ours.unlink(missing_ok=True)
+    ref_file.parent.mkdir(parents=True, exist_ok=True)  # away when the ref is a packed one
+    ours.write_text(f"{new}\n")
+    os.link(ours, lock_file)
+    try:
+        reference = repo.references.get(name)
+        moved = reference is not None and reference.resolve().target == old
+        if moved:
+            lock_file.replace(ref_file)
+    except BaseException:
+        lock_file.unlink()
+        raise
+    if not moved:
+        lock_file.unlink()
+    ours.unlink()
+    return moved
 
 
 def _remove_if_stale(lock_file: Path) -> None:
