@@ -6,7 +6,9 @@ from typing import Literal
 import pytest
 from argon2 import Parameters, PasswordHasher, extract_parameters
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from growqr.db import accounts as queries
 from growqr.db.engine import Database
 from growqr.db.tables import RefreshToken, User
 from growqr.identity.accounts import (
@@ -273,6 +275,24 @@ async def test_logging_out_everywhere_ends_every_login(accounts: Accounts) -> No
         with pytest.raises(RefreshRefused):
             await accounts.refresh(login.refresh_token)
     assert (await accounts.refresh(stranger.refresh_token)).user == stranger.user
+
+
+async def test_a_new_password_ends_a_login_that_is_renewed_at_that_moment(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = await register(accounts)
+    use = queries.use_refresh_token
+
+    async def late(session: AsyncSession, token_hash: str, now: datetime) -> None:
+        new = "correct horse stable"
+        await accounts.change_password(
+            login.user.user_id, current=PASSWORD, new=new, address="192.0.2.1"
+        )
+        await use(session, token_hash, now)
+
+    monkeypatch.setattr(queries, "use_refresh_token", late)
+    with pytest.raises(RefreshRefused):
+        await accounts.refresh(login.refresh_token)
 
 
 async def test_a_token_that_was_revoked_ends_no_other_login(accounts: Accounts) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from growqr.db.engine import Database
-from growqr.identity.accounts import Accounts, EmailTaken
+from growqr.identity.accounts import Accounts, EmailTaken, RefreshRefused
 from growqr.identity.passwords import Passwords
 from growqr.identity.tokens import TokenService
 from growqr.settings import IdentitySettings
@@ -40,3 +40,25 @@ async def test_racing_registrations_and_refreshes(accounts: Accounts) -> None:
     )
     renewed = await asyncio.gather(*(accounts.refresh(login.refresh_token) for _ in range(4)))
     assert len({one.refresh_token for one in renewed}) == 4
+
+
+async def test_a_new_password_ends_logins_that_are_renewed_all_the_time(
+    accounts: Accounts,
+) -> None:
+    login = await accounts.register(
+        email="ada@example.org", password="correct horse", name="Ada", address="192.0.2.1"
+    )
+
+    async def renew(token: str) -> None:
+        while True:
+            try:
+                token = (await accounts.refresh(token)).refresh_token
+            except RefreshRefused:
+                return
+
+    renewing = [asyncio.create_task(renew(login.refresh_token)) for _ in range(4)]
+    new = await accounts.change_password(
+        login.user.user_id, current="correct horse", new="correct stable", address="192.0.2.1"
+    )
+    await asyncio.gather(*renewing)
+    assert (await accounts.refresh(new.refresh_token)).user == login.user

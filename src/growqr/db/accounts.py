@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from growqr.db.tables import RefreshToken, User
@@ -13,28 +13,25 @@ async def find_user_by_email(session: AsyncSession, email: str) -> User | None:
     return (await session.scalars(select(User).filter_by(email=email))).one_or_none()
 
 
-async def find_refresh_token(
-    session: AsyncSession, token_hash: str
-) -> tuple[RefreshToken, User] | None:
-    """Return the token and its user."""
-    rows = await session.execute(
-        select(RefreshToken, User)
-        .join(User, User.id == RefreshToken.user_id)
-        .where(RefreshToken.token_hash == token_hash)
+async def lock_owner(session: AsyncSession, token_hash: str) -> User | None:
+    """Return the token's user, kept to this session where the database locks rows.
+
+    Whoever ends all logins holds the same row, so that no new token comes to be beside that.
+    """
+    owned = select(RefreshToken.user_id).where(RefreshToken.token_hash == token_hash)
+    found = await session.scalars(
+        select(User).where(User.id == owned.scalar_subquery()).with_for_update()
     )
-    found = rows.one_or_none()
-    return (found[0], found[1]) if found else None
+    return found.one_or_none()
 
 
-async def use_refresh_token(session: AsyncSession, token_hash: str, now: datetime) -> bool:
-    """Mark the token as used; False when it already was. Only one caller gets True."""
-    result = await session.execute(
+async def use_refresh_token(session: AsyncSession, token_hash: str, now: datetime) -> None:
+    """Mark the token as used, if it is not."""
+    await session.execute(
         update(RefreshToken)
         .where(RefreshToken.token_hash == token_hash, RefreshToken.used_at.is_(None))
         .values(used_at=now)
     )
-    assert isinstance(result, CursorResult)
-    return result.rowcount == 1
 
 
 async def revoke_family(session: AsyncSession, family_id: str, now: datetime) -> None:

@@ -25,6 +25,7 @@ REUSE_GRACE = timedelta(seconds=20)
 get lost. After it, a second use means that the token was stolen."""
 
 _TAKEN = "An account with this address exists. Log in instead."
+_WRONG = "The password is wrong."
 _LOCKED_SECONDS = 900
 _ANYWHERE = 10
 """From all network addresses together, so many times the failures of one lock an account: more,
@@ -138,13 +139,13 @@ class Accounts:
         token_hash = _hash(refresh_token)
         now = datetime.now(UTC)
         async with self._db.session() as session:
-            found = await queries.find_refresh_token(session, token_hash)
-            if found is not None:
-                token, user = found
+            user = await queries.lock_owner(session, token_hash)
+            if user is not None:
+                # Written before it is read: what is read then, nobody changes until the end.
+                await queries.use_refresh_token(session, token_hash, now)
+                token = await session.get_one(RefreshToken, token_hash)
                 fresh = token.revoked_at is None and token.expires_at > now
-                first = fresh and await queries.use_refresh_token(session, token_hash, now)
-                again_soon = token.used_at is None or now - token.used_at < REUSE_GRACE
-                if fresh and (first or again_soon):
+                if fresh and token.used_at and now - token.used_at < REUSE_GRACE:
                     return self._log_in(session, user, family_id=token.family_id)
                 await queries.revoke_family(session, token.family_id, now)
         raise RefreshRefused("Please log in again.")
@@ -155,10 +156,10 @@ class Accounts:
         A token that is unknown is no error; one that was revoked ends nothing else.
         """
         async with self._db.session() as session:
-            found = await queries.find_refresh_token(session, _hash(refresh_token))
-            if found is None:
+            user = await queries.lock_owner(session, _hash(refresh_token))
+            if user is None:
                 return
-            token, user = found
+            token = await session.get_one(RefreshToken, _hash(refresh_token))
             now = datetime.now(UTC)
             if everywhere and token.revoked_at is None and token.expires_at > now:
                 await queries.revoke_all(session, user.id, now)
@@ -173,8 +174,10 @@ class Accounts:
         await self.check_password(user_id, current, address=address)
         hashed = await self._passwords.hash(new)
         async with self._db.session() as session:
+            user = await session.get(User, user_id, with_for_update=True)  # see `lock_owner`
+            if user is None:  # the account was deleted meanwhile
+                raise LoginFailed(_WRONG)
             await queries.revoke_all(session, user_id, datetime.now(UTC))
-            user = await session.get_one(User, user_id)
             user.password_hash = hashed
             return self._log_in(session, user)
 
@@ -183,7 +186,7 @@ class Accounts:
         async with self._db.session() as session:
             user = await session.get(User, user_id)
         if not await self._matches(user, password, account=user_id, address=address):
-            raise LoginFailed("The password is wrong.")
+            raise LoginFailed(_WRONG)
 
     async def _matches(
         self, user: User | None, password: str, *, account: str, address: str
