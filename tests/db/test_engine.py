@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -118,6 +118,45 @@ async def test_many_writers_at_once_all_succeed(database: Database) -> None:
     await asyncio.gather(*(write(number) for number in range(30)))
     async with database.session() as session:
         assert len((await session.scalars(select(User.id))).all()) == 30
+
+
+async def test_errors_do_not_tell_what_was_to_be_stored(database: Database) -> None:
+    async with database.session() as session:
+        session.add(user("ada"))
+    with pytest.raises(IntegrityError) as caught:
+        async with database.session() as session:
+            session.add(User(id="usr_2", email="ada", name="A", password_hash="$argon2id$secret"))
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.live
+async def test_a_database_that_goes_away_or_a_deadlock_can_be_tried_again() -> None:
+    with postgres() as url:
+        database = Database(url)
+
+        async def ended() -> None:
+            async with database.session() as session:
+                await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+        async def crossed(first: int, second: int, met: asyncio.Barrier) -> None:
+            async with database.session() as session:
+                await session.execute(text(f"SELECT pg_advisory_xact_lock({first})"))
+                await met.wait()
+                await session.execute(text(f"SELECT pg_advisory_xact_lock({second})"))
+
+        with pytest.raises(DatabaseUnavailable):
+            await ended()
+        met = asyncio.Barrier(2)
+        crossing = (crossed(1, 2, met), crossed(2, 1, met))
+        outcomes = await asyncio.gather(*crossing, return_exceptions=True)
+        assert sorted(type(one).__name__ for one in outcomes) == ["DatabaseUnavailable", "NoneType"]
+        await database.aclose()
+        nowhere = Database(url.replace("/postgres?", "/nowhere?"))
+        with pytest.raises(DatabaseUnavailable):
+            await nowhere.ping()
+        with pytest.raises(DatabaseUnavailable, match='"nowhere" does not exist'):
+            await nowhere.migrate()
+        await nowhere.aclose()
 
 
 async def test_more_sessions_than_connections_say_so_in_the_end(tmp_path: Path) -> None:

@@ -127,8 +127,8 @@ class Suspensions:
         while True:
             try:
                 await self.sweep()
-            except GrowError as error:
-                log.warning("billing.sweep_failed", error=str(error))
+            except Exception:  # without it, no grace would end until the next start
+                log.exception("billing.sweep_failed")
             await asyncio.sleep(_EVERY.total_seconds())
 
     async def _try(self, step: Awaitable[object], **about: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -17,6 +17,8 @@ from growqr.errors import Unavailable
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _MIGRATION_LOCK = 0x67726F77  # "grow": any number will do, as long as all our processes use it
+_PASSING = ("08", "40", "53", "57")
+"""Classes of SQLSTATE: connection lost, deadlock, no resources, shut down."""
 _NO_ANSWER = "The database does not answer. Try again shortly."
 
 
@@ -37,7 +39,10 @@ class Database:
     def __init__(self, url: str, *, wait: timedelta = timedelta(seconds=10)) -> None:
         self.url = _with_driver(make_url(url))
         self._engine = create_async_engine(
-            self.url, pool_pre_ping=not self.is_sqlite, pool_timeout=wait.total_seconds()
+            self.url,
+            pool_pre_ping=not self.is_sqlite,
+            pool_timeout=wait.total_seconds(),
+            hide_parameters=True,  # errors are logged; what was to be stored is not
         )
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         if self.is_sqlite:
@@ -58,7 +63,9 @@ class Database:
             async with self._sessions.begin() as session:
                 await _connect(session)
                 yield session
-        except (OperationalError, InterfaceError) as error:
+        except DBAPIError as error:
+            if not _is_passing(error):
+                raise
             raise DatabaseUnavailable(_NO_ANSWER) from error
 
     async def ping(self) -> None:
@@ -79,8 +86,9 @@ class Database:
             if not newest:
                 async with self._engine.begin() as connection:
                     await connection.run_sync(_upgrade)
-        except (OperationalError, InterfaceError, OSError) as error:
-            raise DatabaseUnavailable(f"The database can't be prepared: {error}") from error
+        except (DBAPIError, OSError) as error:
+            why = error.orig if isinstance(error, DBAPIError) else error
+            raise DatabaseUnavailable(f"The database can't be prepared: {why}") from error
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -88,11 +96,18 @@ class Database:
 
 
 async def _connect(session: AsyncSession) -> None:
-    """Take the connection now: a driver's bare OSError is only told apart from others here."""
+    """Take the connection now: why there is none is only told apart from other errors here."""
     try:
         await session.connection()
-    except (OSError, PoolTimeout) as error:
+    except (OSError, PoolTimeout, DBAPIError) as error:
         raise DatabaseUnavailable(_NO_ANSWER) from error
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    """Whether it is the database's state, and not what was asked of it."""
+    if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
+        return True
+    return str(getattr(error.orig, "sqlstate", "") or "")[:2] in _PASSING
 
 
 def _is_newest(connection: Connection) -> bool:

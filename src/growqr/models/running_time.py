@@ -42,7 +42,10 @@ class RunningTime:
         """`count` every minute until cancelled."""
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            await self.count()
+            try:
+                await self.count()
+            except Exception:  # without it, nobody's time would count until the next start
+                log.exception("workspace.time_not_counted")
 
     async def _count(self, workspace_id: str) -> None:
         async with self._counting:
