@@ -422,6 +422,24 @@ async def test_the_index_outlives_the_process_and_any_damage(
     assert [hit.path for hit in await third.search(REPO, "green")] == ["memory/tea.md"]
 
 
+async def test_of_a_removed_repository_nothing_is_left_to_read(
+    forge: EmbeddedForge, tmp_path: Path
+) -> None:
+    await forge.create(REPO)
+    memory = Memory(forge, CommitService(forge, GitSettings()), tmp_path / "cache")
+    await remember(memory, "tea", "Green tea, a secret.")
+    first = (await forge.commits(REPO))[-1]
+    assert await memory.search(REPO, "tea")
+    assert await memory.files(REPO, first.at)
+    assert list((tmp_path / "cache").iterdir())
+    await forge.delete(REPO)
+    await memory.erase(REPO)
+    await memory.erase(REPO)
+    assert list((tmp_path / "cache").iterdir()) == []
+    await forge.create(REPO)
+    assert await memory.search(REPO, "tea") == []
+
+
 async def test_queries_are_words_and_never_commands(memory: Memory) -> None:
     await remember(memory, "tea", 'Says "hello" AND more; NEAR(x) title:tea don\'t*')
     for query in ('"', "AND", "title:", "NEAR(", "*", "a OR", "tea' --", "𝔗ea", "\0", " "):

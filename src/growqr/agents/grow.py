@@ -92,6 +92,10 @@ class GrowAgent(AgentActor):
         self.snapshots.stop()
         await self.snapshots.write()
 
+    async def on_destroy(self) -> None:
+        self.snapshots.stop()
+        await self.services.memory.erase(self.spec.repo)
+
     async def running_changed(self) -> None:
         if not self.running:
             await self.snapshots.write()  # a rest may be long

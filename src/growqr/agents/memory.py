@@ -154,6 +154,10 @@ class Memory:
         """What Git's history still holds of a file, whether it is there now or not."""
         return await remains(self._forge, repo, normalise(path))
 
+    async def erase(self, repo: RepoRef) -> None:
+        """Keep nothing on this disk of a repository that is removed."""
+        await self._index.erase(repo)
+
     async def _at(self, repo: RepoRef, when: datetime | None) -> SearchIndex:
         if when is None:
             return await self._index.now(repo)

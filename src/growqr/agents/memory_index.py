@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from growqr.agents.search_index import Document, Hit, SearchIndex, document_of
+from growqr.agents.search_index import Document, Hit, SearchIndex, delete_index, document_of
 from growqr.git.forge import BranchNotFound, CommitNotFound, Forge, RepoRef, TreeEntry
 
 __all__ = ["Document", "Hit", "MemoryIndex"]
@@ -72,6 +72,16 @@ class MemoryIndex:
             while len(self._past) > _PAST:
                 self._past.popitem(last=False)
         return index
+
+    async def erase(self, repo: RepoRef) -> None:
+        """Keep nothing of a repository's text any more; it is removed, or about to be."""
+        lock = self._locks.setdefault(repo.id, asyncio.Lock())
+        async with lock:
+            self._open.pop(repo.id, None)
+            for key in [key for key in self._past if key[0] == repo.id]:
+                del self._past[key]
+            if (file := self._file(repo)) is not None:
+                await asyncio.to_thread(delete_index, file)
 
     def _file(self, repo: RepoRef) -> Path | None:
         if self._folder is None or not _ID.match(repo.id):

@@ -73,12 +73,7 @@ class SearchIndex:
         except sqlite3.DatabaseError:
             if file is None:
                 raise
-            for path in (
-                file,
-                file.with_name(f"{file.name}-wal"),
-                file.with_name(f"{file.name}-shm"),
-            ):
-                path.unlink(missing_ok=True)
+            delete_index(file)
             self._db = _open(file)
         # A connection refers to itself by its cache of statements: else it stays open until the
         # garbage collector passes.
@@ -189,6 +184,12 @@ class SearchIndex:
     def _rows(self, sql: str, *params: object) -> Sequence[tuple[Any, ...]]:
         with self._lock, closing(self._db.execute(sql, params)) as found:
             return found.fetchall()
+
+
+def delete_index(file: Path) -> None:
+    """Delete an index with all that SQLite keeps beside it."""
+    for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+        file.with_name(name).unlink(missing_ok=True)
 
 
 def document_of(path: str, oid: str, size: int, data: bytes) -> Document:

@@ -75,6 +75,7 @@ async def remove_user(services: Services, user_id: str) -> None:
         await services.billing.subscriptions.forget_user(user_id)
     for repo in repos:
         await services.forge.delete(ref_of(repo))
+        await services.memory.erase(ref_of(repo))
     folder = services.settings.data_dir.resolve() / "workspaces" / user_id
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     async with services.db.session() as session:
