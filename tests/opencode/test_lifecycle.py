@@ -40,6 +40,8 @@ async def test_an_idle_server_leaves_its_place_to_who_waits(running: Running) ->
         await second.start()
         assert (state_of(first), state_of(second)) == ("stopped", "ready")
         assert first.status.reason == "another task needed its place"
+        held = [str(name.readlink()) for name in Path("/proc/self/fd").iterdir() if name.exists()]
+        assert [f"{w.spec.id}.log" in " ".join(held) for w in (first, second)] == [False, True]
 
 
 async def test_who_waits_for_a_place_says_so_and_a_turn_that_waits_for_a_person_gives_its_up(

@@ -204,6 +204,18 @@ def test_logs_are_bounded_and_clean(tmp_path: Path) -> None:
     assert lines[-1].text.startswith("red x")
     assert len(lines[-1].text) == 2000
     assert "line 2999" in (tmp_path / "logs/w.log").read_text()
+    for _ in range(500):
+        log.add("x" * 2000)
+    assert sum(len(line.text) for line in log.after(0)) <= 256 * 1024
+    log.close()
+
+
+def test_a_log_that_was_closed_goes_on(tmp_path: Path) -> None:
+    log = WorkspaceLog(tmp_path / "w.log")
+    for text in ("one", "two"):
+        log.add(text)
+        log.close()
+    assert "two" in (tmp_path / "w.log").read_text()
 
 
 async def test_a_slow_watcher_is_told_what_it_missed() -> None:

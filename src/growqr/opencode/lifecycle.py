@@ -98,6 +98,8 @@ class Lifecycle:
         if status != self.status:
             self.status = status
             self._log.add(f"{state}: {reason}" if reason else state)
+            if state in ("stopped", "failed"):
+                self._log.close()  # a worker outlives thousands of workspaces
             self._watchers.tell(StatusChanged(status))
 
     async def _start(self) -> Server:

@@ -12,6 +12,8 @@ from growqr.opencode.types import LogLine
 
 _LINES = 2000
 _LINE_CHARS = 2000
+_MOST_CHARS = 256 * 1024
+"""Of all lines in memory, which are kept for each workspace that this worker has ever run."""
 _FILE_BYTES = 1024 * 1024
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 
@@ -33,7 +35,8 @@ class WorkspaceLog:
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._lines: deque[LogLine] = deque(maxlen=_LINES)
+        self._lines: deque[LogLine] = deque()
+        self._chars = 0
         self._file = RotatingFileHandler(
             file, maxBytes=_FILE_BYTES, backupCount=1, encoding="utf-8", delay=True
         )
@@ -44,6 +47,9 @@ class WorkspaceLog:
         self._seq += 1
         line = LogLine(self._seq, now(), stream, _CONTROL.sub("", text)[:_LINE_CHARS])
         self._lines.append(line)
+        self._chars += len(line.text)
+        while len(self._lines) > _LINES or self._chars > _MOST_CHARS:
+            self._chars -= len(self._lines.popleft().text)
         text = f"{line.at.isoformat(timespec='milliseconds')} {stream} {line.text}"
         self._file.handle(makeLogRecord({"msg": text}))
 
@@ -52,4 +58,5 @@ class WorkspaceLog:
         return [line for line in self._lines if line.seq > seq]
 
     def close(self) -> None:
+        """Give the file back; the next line opens it again."""
         self._file.close()

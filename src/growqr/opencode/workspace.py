@@ -258,7 +258,7 @@ class Workspace:
         await asyncio.to_thread(workspace_files.delete_files, self._place.files, paths)
 
     def logs(self, after: int = 0) -> list[LogLine]:
-        """Return the kept log lines with a greater `seq`; the last 2,000 are kept."""
+        """Return the kept log lines with a greater `seq`; at most 2,000 are kept."""
         return self._log.after(after)
 
     @asynccontextmanager
