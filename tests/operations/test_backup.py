@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import tarfile
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from typer.testing import CliRunner, Result
 from growqr.cli import app
 from growqr.db.tables import Push
 from growqr.git.forge import RepoRef
+from growqr.git.signing import Signer
+from growqr.operations.archive import MANIFEST
 from growqr.operations.backup import BackupThere, write_backup
 from growqr.operations.importing import BackupInvalid, read_backup
 from growqr.operations.restore import restore_all
@@ -124,6 +127,55 @@ async def test_a_damaged_file_is_refused(
         await read_backup(elsewhere.settings, bad)
     assert (await elsewhere.rows())["actors"] == []
     assert not list((tmp_path / "elsewhere" / "git").glob("rep_ada.git"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "change"),
+    [
+        ("agents", {"repo_id": "rep_bob"}),
+        ("agents", {"parent_id": "act_bob_grow"}),
+        ("signers", {"author_id": "usr_bob"}),
+    ],
+)
+async def test_a_file_that_reaches_for_others_things_is_refused(
+    full: Installation,
+    elsewhere: Installation,
+    tmp_path: Path,
+    rows: str,
+    change: dict[str, str],
+) -> None:
+    file, bad = tmp_path / "ada.tar", tmp_path / "bad.tar"
+    await write_backup(full.settings, file, ["ada@example.com"])
+    with tarfile.open(file) as tar, tarfile.open(bad, "w") as made:
+        for entry in tar:
+            content = tar.extractfile(entry)
+            assert content is not None
+            data = content.read()
+            if entry.name == MANIFEST:
+                manifest = json.loads(data)
+                manifest[rows][0] |= change
+                data = json.dumps(manifest).encode()
+                entry.size = len(data)
+            made.addfile(entry, io.BytesIO(data))
+    with pytest.raises(BackupInvalid, match="in it nowhere"):
+        await read_backup(elsewhere.settings, bad)
+    assert (await elsewhere.rows())["actors"] == []
+
+
+async def test_an_imported_key_is_none_of_somebody_who_has_one_here(
+    full: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.tar"
+    await write_backup(full.settings, file, [])
+    async with open_stores(full.settings) as stores:
+        before = stores.signers()
+        forged = next(signer for signer in before if signer.author_id.startswith("act_"))
+        (stores.secrets / "signing" / forged.author_id).unlink()
+        Signer(stores.secrets).sign(forged.author_id, b"")  # with another key from now on
+        await read_backup(full.settings, file)
+        keys = [one for one in stores.signers() if one.author_id == forged.author_id]
+    assert len(keys) == 1
+    assert keys != [forged]
 
 
 def test_the_commands_say_what_is_wrong(tmp_path: Path) -> None:

@@ -93,7 +93,11 @@ async def _manifest(stores: Stores, wanted: Sequence[str]) -> Manifest:
         version=__version__,
         accounts=[AccountRow.model_validate(user) for user in users],
         repos=[RepoRow.model_validate(row) for row in sorted(kept, key=lambda row: row.id)],
-        agents=[AgentRow.model_validate(row) for row in sorted(actors, key=lambda row: row.id)],
+        agents=[
+            # Of what the file does not hold it must not speak: an import refuses that.
+            agent if agent.repo_id in held else agent.model_copy(update={"repo_id": None})
+            for agent in map(AgentRow.model_validate, sorted(actors, key=lambda row: row.id))
+        ],
         signers=[
             SignerRow.model_validate(signer)
             for signer in stores.signers()

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from growqr.api.provisioning import CAPABILITIES
 from growqr.db.tables import ActorRow, Push, Repo, User
 from growqr.errors import GrowError, InvalidInput
-from growqr.git.forge import RepoRef
+from growqr.git.forge import PLATFORM, RepoRef
 from growqr.git.program import git_environment
 from growqr.git.signing import KnownSigner, Signer
 from growqr.operations.archive import (
@@ -48,9 +48,34 @@ async def read_backup(settings: Settings, file: Path) -> list[str]:
     """
     async with open_stores(settings) as stores:
         manifest = await asyncio.to_thread(_manifest, file)
+        _check(manifest)
+        # A second key for who has one here would let the file's maker sign in their name.
+        here = {signer.author_id for signer in stores.signers()} - {PLATFORM.id}
         known = [KnownSigner(row.author_id, row.public_key) for row in manifest.signers]
-        Signer(stores.secrets).add_known(known)
+        Signer(stores.secrets).add_known([one for one in known if one.author_id not in here])
         return [await _account(stores, file, manifest, row) for row in manifest.accounts]
+
+
+def _check(manifest: Manifest) -> None:
+    """Raise BackupInvalid when a row reaches for what is not in the file: people make files, too.
+
+    An agent's repository is what it reads and writes, its parent whom it reports to.
+    """
+    agents = {row.id: row.user_id for row in manifest.agents}
+    repos = {row.id: row.owner_id for row in manifest.repos}
+    people = {row.id for row in manifest.accounts}
+    foreign = (
+        *(row.repo_id for row in manifest.agents if repos.get(row.repo_id or "") != row.user_id),
+        *(
+            row.parent_id
+            for row in manifest.agents
+            if agents.get(row.parent_id or "") != row.user_id
+        ),
+        *(row.author_id for row in manifest.signers if row.author_id not in {*people, *agents}),
+    )
+    named = {found for found in foreign if found is not None} - {PLATFORM.id}
+    if named:
+        raise BackupInvalid(f"The file names `{min(named)[:80]}`, which is in it nowhere")
 
 
 async def _account(stores: Stores, file: Path, manifest: Manifest, account: AccountRow) -> str:
