@@ -30,6 +30,8 @@ async def test_the_weekly_review_from_start_to_end(tmp_path: Path, engine: str) 
         asked = await question(home)
         assert "What went well" in asked["data"]["text"]
         assert (await home.call("quest", "start_quest", wish))["id"] == "run_1"
+        with pytest.raises(ActionError, match="another quest"):
+            await home.call("quest", "start_quest", {**wish, "key": "profile"})
 
         assert "hard" in await home.ask("quest", "I slept enough")
         assert "know now" in await home.ask("quest", "Mondays")

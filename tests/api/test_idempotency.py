@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from growqr.api.services import Services
 from growqr.db.tables import IdempotencyKey
-from tests.api.conftest import Person
+from tests.api.conftest import PASSWORD, Person
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +65,7 @@ async def test_a_key_whose_process_died_can_be_used_again(ada: Person, services:
     waiting = await create(ada, "tool", headers=KEY)
     assert waiting.json()["code"] == "idempotency_in_progress"
     async with services.db.session() as session:
-        long_ago = datetime.now(UTC) - timedelta(minutes=2)
+        long_ago = datetime.now(UTC) - timedelta(minutes=3)
         await session.execute(update(IdempotencyKey).values(created_at=long_ago))
     again = await create(ada, "tool", headers=KEY)
     assert again.json()["code"] == "repo_exists"
@@ -83,3 +83,9 @@ async def test_an_odd_key_is_refused(ada: Person) -> None:
     for key in ("x" * 201, "with space\t"):
         answer = await create(ada, "tool", headers={"idempotency-key": key})
         assert answer.status_code in (400, 422)
+
+
+async def test_a_key_of_somebody_who_left_is_no_running_request(ada: Person) -> None:
+    assert (await ada.http.post("/auth/delete", json={"password": PASSWORD})).status_code == 204
+    answer = await create(ada, "tool", headers=KEY)
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid")

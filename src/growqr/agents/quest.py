@@ -106,6 +106,8 @@ class QuestAgent(SubAgent):
             async with self.event_log.change() as change:
                 requester = self.spec.parent_id or self.spec.actor_id
                 self._add(change, quest, wish.run_id, requester, wish.message_id)
+        elif known.quest.key != wish.key:
+            raise ActionError("conflict", "This idempotency key was used for another quest.")
         return await self.run(wish.run_id)
 
     @action(concurrent=True)

@@ -110,7 +110,7 @@ class AgentGateway:
     # The Grow Agent
 
     async def tasks(
-        self, grow: ActorRow, *, status: str | None, before: str | int | None, limit: int
+        self, grow: ActorRow, *, status: str | None, before: int | None, limit: int
     ) -> Json:
         """Return `{items, before}`, the newest tasks first."""
         return cast("Json", await self._call(grow, "tasks", status, before, limit, retry=True))

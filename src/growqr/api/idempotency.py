@@ -15,13 +15,14 @@ from sqlalchemy.exc import IntegrityError
 
 from growqr.api.deps import services_of
 from growqr.db.engine import Database
-from growqr.db.tables import IdempotencyKey
+from growqr.db.tables import IdempotencyKey, User
 from growqr.errors import Conflict, InvalidInput
 from growqr.identity.principal import Principal
+from growqr.identity.tokens import TokenInvalid
 
 _KEPT = timedelta(hours=24)
-_ABANDONED = timedelta(seconds=60)
-"""A first request that has not finished by then died with its process."""
+_ABANDONED = timedelta(seconds=120)
+"""A first request that has not finished by then died with its process; the slowest take 60."""
 
 IdempotencyHeader = Annotated[
     str | None,
@@ -68,7 +69,7 @@ class IdempotentRoute(APIRoute):
 
         async def once(request: Request) -> Response:
             key = request.headers.get("idempotency-key")
-            user = await _caller(request)
+            user = await _caller(request) if key is not None else None
             if key is None or user is None:  # without a user the route itself answers 401
                 return await handle(request)
             if not (1 <= len(key) <= 200 and key.isascii() and key.isprintable()):
@@ -155,6 +156,8 @@ class _Kept:
             )
             assert isinstance(taken, CursorResult)
             if taken.rowcount == 0:
+                if await session.get(User, self._user_id) is None:
+                    raise TokenInvalid("This account is gone. Please register again.")
                 raise StillRunning("The first request with this key has not finished.")
         return None
 

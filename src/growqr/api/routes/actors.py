@@ -37,7 +37,7 @@ class MessageEmpty(InvalidInput):
 
 
 class MessageTooLong(InvalidInput):
-    """A message beyond the limit; `limit` is in characters."""
+    """A message beyond the limit; `limit` is in what `detail` says, characters or bytes."""
 
     code = "message_too_long"
 
@@ -226,8 +226,15 @@ def check_message(services: Services, text: str) -> None:
     most = services.settings.limits.message_chars
     if not text.strip():
         raise MessageEmpty("The message is empty.")
-    if len(text) > most or len(text.encode()) > MAX_STORED_BYTES:
+    size = len(text.encode())
+    if len(text) > most:
         raise MessageTooLong(f"A message can be {most} characters long at most.", limit=most)
+    if size > MAX_STORED_BYTES:
+        raise MessageTooLong(
+            f"A message can take {MAX_STORED_BYTES} bytes at most, and this one takes {size}: "
+            "other characters than those of English take two to four.",
+            limit=MAX_STORED_BYTES,
+        )
 
 
 @dataclass

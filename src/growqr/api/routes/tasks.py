@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from growqr.api.deps import Id, MyGrowAgent, ServicesDep
-from growqr.api.pagination import Cursor, Limit, Page, decode_position, encode_cursor
+from growqr.api.pagination import Cursor, Limit, Page, decode_number, encode_cursor
 from growqr.events import Task, TaskStatus
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
@@ -21,7 +21,7 @@ async def list_tasks(
 ) -> Page[Task]:
     """The user's tasks, newest first."""
     page = await services.agents.tasks(
-        grow, status=status, before=decode_position(cursor), limit=limit
+        grow, status=status, before=decode_number(cursor), limit=limit
     )
     return Page(items=page["items"], next_cursor=encode_cursor(page["before"]))
 
