@@ -57,7 +57,7 @@ async def test_a_repository_is_closed_when_the_work_on_it_is_done(forge: Embedde
 async def test_a_lock_left_by_a_killed_push_is_removed_and_a_fresh_one_respected(
     forge: EmbeddedForge, commits: CommitService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locking, "REF_LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(locking, "REF_LOCK_SECONDS", 0)
     await forge.create(REPO)
     lock = forge.path(REPO.id) / "refs/heads/main.lock"
     lock.touch()
@@ -73,7 +73,7 @@ async def test_a_lock_left_by_a_killed_push_is_removed_and_a_fresh_one_respected
 async def test_a_writer_of_another_process_is_waited_for_but_not_forever(
     forge: EmbeddedForge, commits: CommitService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locking, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(locking, "LOCK_SECONDS", 0)
     await forge.create(REPO)
     with locking.repository_lock(forge.path(REPO.id)), pytest.raises(ForgeBusy):
         await write(commits, {"a": b"1"}, "one")

@@ -153,7 +153,7 @@ async def test_statuses_are_in_a_backup_and_break_no_repository(
 async def test_a_lock_left_by_a_killed_process_does_not_end_all_statuses(
     embedded: EmbeddedForge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locking, "REF_LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(locking, "REF_LOCK_SECONDS", 0)
     await embedded.create(REPO)
     head = str(await embedded.head(REPO))
     lock = embedded.path(REPO.id) / f"{status_notes.REF}.lock"

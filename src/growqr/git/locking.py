@@ -64,11 +64,12 @@ def move_ref(repo: pygit2.Repository, name: str, old: pygit2.Oid | None, new: py
         try:
             moved = _create(repo, name, new) if old is None else _replace(repo, name, old, new)
         except (pygit2.GitError, OSError, KeyError) as error:
+            if _removed_as_stale(lock_file):
+                continue
             if time.monotonic() > deadline:
                 if lock_file.exists():
                     raise ForgeBusy(f"a push is updating `{shown}`; try again") from error
                 raise ForgeBroken(f"`{shown}` can't be written") from error
-            _remove_if_stale(lock_file)
             time.sleep(_POLL_SECONDS)
         else:
             if moved:
@@ -115,7 +116,9 @@ def _replace(repo: pygit2.Repository, name: str, old: pygit2.Oid, new: pygit2.Oi
     return moved
 
 
-def _remove_if_stale(lock_file: Path) -> None:
+def _removed_as_stale(lock_file: Path) -> bool:
     with suppress(FileNotFoundError):
         if time.time() - lock_file.stat().st_mtime > STALE_SECONDS:
             lock_file.unlink()
+            return True
+    return False
