@@ -86,8 +86,9 @@ async def locate(repo_id: str) -> RepoRef | None:
 async def test_a_forge_in_trouble_is_a_clear_error_that_may_be_retried(
     fault: Handler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "ANSWER_SECONDS", 0.2)
-    monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.2)
+    if fault is silent:
+        monkeypatch.setattr(server, "ANSWER_SECONDS", 0.2)
+        monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.2)
     async with listening(fault) as address:
         forge = forge_at(address, tmp_path)
         service = CommitService(forge, GitSettings())
@@ -105,7 +106,7 @@ async def test_a_forge_in_trouble_is_a_clear_error_that_may_be_retried(
         passing = GiteaTransport(forge.server, locate)
         async with (
             serving(GitHttp(passing, GitSettings(), authenticate)) as gateway,
-            httpx.AsyncClient(auth=("grow", "reader"), trust_env=False) as client,
+            httpx.AsyncClient(auth=("grow", "reader"), timeout=60, trust_env=False) as client,
         ):
             asked = f"http://{gateway}/git/rep_1/grow.git/info/refs?service=git-upload-pack"
             if fault is babbling:  # what it says is passed on to git, which tells its user
