@@ -171,7 +171,6 @@ MOVES = st.lists(
 
 @settings(
     max_examples=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(moves=MOVES, seed=st.integers(0, 2**32))

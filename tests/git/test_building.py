@@ -51,7 +51,7 @@ def clashes(held: dict[str, bytes]) -> bool:
     return bool(folders & set(held))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(commits)
 def test_a_row_of_commits_leaves_what_a_dictionary_would_hold(
     requests: list[dict[str, bytes | None]],

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -105,12 +106,13 @@ async def test_the_providers_error_comes_through() -> None:
 
 
 async def test_an_absent_provider_is_a_bad_gateway() -> None:
-    async with provider(lambda _: asyncio.sleep(0, Response())) as url:
-        pass
-    async with inside(compatible(url)) as (client, _):
-        answer = await client.post("/v1/chat/completions", json=CHAT)
-        assert answer.status_code == 502
-        assert "does not answer" in answer.json()["error"]["message"]
+    with socket.socket() as silent:  # its port is taken, and nobody listens there
+        silent.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        async with inside(compatible(url)) as (client, _):
+            answer = await client.post("/v1/chat/completions", json=CHAT)
+    assert answer.status_code == 502
+    assert "does not answer" in answer.json()["error"]["message"]
 
 
 async def test_a_body_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
