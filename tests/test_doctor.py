@@ -5,7 +5,10 @@ import pytest
 from growqr.doctor import Finding, examine
 from growqr.settings import (
     BackingService,
+    BillingSettings,
     GitSettings,
+    IdentitySettings,
+    ModelSettings,
     RivetSettings,
     SandboxSettings,
     ServiceOperation,
@@ -30,20 +33,48 @@ def test_what_is_missing_comes_with_what_to_do(tmp_path: Path) -> None:
     assert "GROWQR_MODEL__PROVIDER" in found["model"].advice
 
 
-@pytest.mark.parametrize("part", ["Rivet Engine", "forge"])
-def test_an_address_that_does_not_answer_is_wrong(part: str, tmp_path: Path) -> None:
-    nobody = "http://127.0.0.1:1"
+@pytest.mark.parametrize(
+    ("part", "state"),
+    [
+        ("Rivet Engine", "wrong"),
+        ("forge", "wrong"),
+        ("database", "wrong"),
+        ("model", "limited"),
+        ("identity", "limited"),
+        ("billing", "limited"),
+    ],
+)
+def test_what_does_not_answer_is_told_with_what_to_do(
+    part: str, state: str, tmp_path: Path
+) -> None:
+    nobody = "http://me:hidden@127.0.0.1:1"
+    keys = ("clerk_publishable_key", "clerk_secret_key", "clerk_webhook_secret")
+    plan = {"key": "basic", "name": "Basic", "price": "price_1"}
     settings = Settings(
         data_dir=tmp_path,
+        database_url="postgresql://me:hidden@127.0.0.1:1/growqr",
         rivet=RivetSettings(endpoint=nobody),
+        model=ModelSettings(provider="openai-compatible", name="m", base_url=f"{nobody}/v1"),
+        identity=IdentitySettings.model_validate(
+            {"provider": "clerk", "clerk_api_url": nobody, **dict.fromkeys(keys, "x")}
+        ),
+        billing=BillingSettings.model_validate(
+            {
+                "provider": "stripe",
+                "plans": [plan],
+                "stripe_api_base": nobody,
+                **dict.fromkeys(("stripe_secret_key", "stripe_webhook_secret"), "x"),
+            }
+        ),
         git=GitSettings.model_validate(
             {"provider": "gitea", "gitea_url": nobody, "gitea_token": "t"}
         ),
     )
     found = findings(settings)[part]
-    assert found.state == "wrong"
-    assert nobody in found.found
-    assert found.advice
+    assert found.state == state
+    assert "127.0.0.1:1" in found.found
+    assert "GROWQR_" in found.advice
+    assert "hidden" not in str(found)
 
 
 def test_a_service_that_does_not_answer_is_named(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pyrivet import find_engine as find_installed_engine
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from growqr.agents.backing import BackingServices
 from growqr.agents.factories import actor_factories
@@ -69,8 +69,15 @@ def hold_data_folder(folder: Path, role: Role) -> Iterator[None]:
     The engine's storage and the sandboxes have one owner. `growqr api` and `growqr worker`
     may share a folder with each other, but not with `growqr up`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise StartFailed(
+            f"can't write in `{folder.resolve()}`: {error.strerror}. "
+            "Set GROWQR_DATA_DIR to a folder you own."
+        ) from None
+    with lock as file:
         kind = fcntl.LOCK_EX if role == "all" else fcntl.LOCK_SH
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
@@ -100,21 +107,34 @@ def find_engine(settings: Settings) -> Path:
 def create_app(settings: Settings, role: Role) -> ASGIApp:
     """Return the ASGI application; its lifespan opens and closes the whole platform."""
     inner: list[ASGIApp] = []
+    known: list[StartFailed] = []
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             try:
                 inner.append(await _open(settings, role, stack))
-            except (EngineError, GrowError) as error:
-                raise StartFailed(str(error)) from error
+            except (EngineError, WorkerError, GrowError, StartFailed, OSError) as error:
+                log.info("platform.not_started", exc_info=True)
+                known.append(StartFailed(str(error)))
+                raise known[0] from error
             settle()
             yield
 
     async def forward(scope: Scope, receive: Receive, send: Send) -> None:
         await inner[0](scope, receive, send)
 
-    return Starlette(routes=[Mount("/", app=forward)], lifespan=lifespan)
+    platform = Starlette(routes=[Mount("/", app=forward)], lifespan=lifespan)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def plainly(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed" and known:
+                message = {**message, "message": str(known[0])}  # in place of a traceback
+            await send(message)
+
+        await platform(scope, receive, plainly if scope["type"] == "lifespan" else send)
+
+    return app
 
 
 def api_document() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The `growqr` command."""
 
 import json
+import os
 import socket
 import sys
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Annotated, Literal
 import typer
 import uvicorn
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.table import Table
 
 from growqr import __version__
 from growqr.operations import commands as operations
-from growqr.settings import Settings
+from growqr.settings import Settings, variables
 from growqr.testing import READY
 
 app = typer.Typer(
@@ -110,6 +112,10 @@ def main() -> None:
 
 
 def _settings(**given: object) -> Settings:
+    for name in sorted(os.environ.keys() - set(variables())):
+        # Those of tests are theirs; names are read whatever their case.
+        if name.startswith("GROWQR_") and not name.startswith("GROWQR_TEST_"):
+            _complain(f"{name} is no setting and does nothing; docs/settings.md lists them all")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
@@ -118,6 +124,11 @@ def _settings(**given: object) -> Settings:
             if "GROWQR_" not in message:
                 message = f"GROWQR_{'__'.join(map(str, problem['loc'])).upper()}: {message}"
             _complain(message)
+        raise typer.Exit(2) from None
+    except SettingsError as error:
+        text = getattr(error.__cause__, "doc", None)  # what was to be JSON
+        name = next((name for name, value in os.environ.items() if value == text), "GROWQR_…")
+        _complain(f"{name}: not JSON: {error.__cause__ or error}")
         raise typer.Exit(2) from None
 
 
@@ -140,7 +151,8 @@ def _serve(role: Role, settings: Settings) -> None:
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     try:
         with hold_data_folder(settings.data_dir, role):
-            configure_logs(settings.log_level, settings.data_dir / "logs")
+            alone = role == "all"
+            configure_logs(settings.log_level, settings.data_dir / "logs", alone=alone)
             config = uvicorn.Config(
                 create_app(settings, role),
                 log_config=None,

@@ -1,7 +1,9 @@
 """`growqr doctor`: what is set, what is there, and what to do about the rest."""
 
+import asyncio
 import ctypes.util
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,11 +15,22 @@ import httpx
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
+from growqr.db.engine import Database, DatabaseUnavailable
+from growqr.models.upstream import Upstream
 from growqr.opencode.bubblewrap import trial
 from growqr.opencode.container_engine import engine_socket
 from growqr.opencode.refusals import advice_on
 from growqr.opencode.types import SandboxUnavailable
-from growqr.settings import BackingService, GitSettings, Settings
+from growqr.settings import (
+    BackingService,
+    BillingSettings,
+    GitSettings,
+    IdentitySettings,
+    Settings,
+    variables,
+)
+
+_PATIENCE_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -50,34 +63,28 @@ def examine(
     )
     yield _forge(settings.git)
     yield _model(settings)
-    yield Finding("identity", "ok", settings.identity.provider)
-    billing = settings.billing.provider
+    yield _identity(settings.identity)
     for service in settings.services:
         yield _service(service)
-    yield Finding("billing", "ok", "self-hosted, no billing" if billing == "none" else billing)
+    yield _billing(settings.billing)
 
 
 def values_set(settings: Settings) -> Iterator[tuple[str, str]]:
     """Give the settings that the environment changes, as (variable, value); secrets as dots."""
-    known = {name.upper() for name in _variables(settings)}
-    for name in sorted(known & {name.upper() for name in os.environ}):
+    for name in sorted(set(variables()) & {name.upper() for name in os.environ}):
         value = _value(settings, name)
         if isinstance(value, SecretStr):
             shown = "••••••" if value.get_secret_value() else "(empty)"
         elif name.endswith("DATABASE_URL") and value:
             shown = make_url(str(value)).render_as_string(hide_password=True)
         else:
-            shown = str(value)
+            shown = _without_login(str(value))
         yield name, shown
 
 
-def _variables(settings: Settings) -> Iterator[str]:
-    for field in type(settings).model_fields:
-        inner = getattr(type(getattr(settings, field)), "model_fields", None)
-        if inner is None:
-            yield f"GROWQR_{field}"
-        else:
-            yield from (f"GROWQR_{field}__{name}" for name in inner)
+def _without_login(text: str) -> str:
+    """The text without what stands before an `@` in its addresses."""
+    return re.sub(r"(?<=//)[^/@\s]+(?=@)", "••••••", text)
 
 
 def _value(settings: Settings, variable: str) -> object:
@@ -108,22 +115,35 @@ def _data_folder(folder: Path) -> Finding:
 def _database(settings: Settings) -> Finding:
     url = make_url(settings.db_url)
     shown = url.render_as_string(hide_password=True)
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        return Finding(
-            "database", "wrong", shown, "use sqlite+aiosqlite:///… or postgresql+asyncpg://…"
-        )
+    if url.get_backend_name() == "sqlite":
+        return Finding("database", "ok", shown)  # made when it is missing
+    try:
+        asyncio.run(_ask_database(settings.db_url))
+    except (DatabaseUnavailable, TimeoutError) as error:
+        why = f"{shown} does not answer: {error.__cause__ or 'it takes too long'}"
+        return Finding("database", "wrong", why, "start it, or correct GROWQR_DATABASE_URL")
     return Finding("database", "ok", shown)
+
+
+async def _ask_database(url: str) -> None:
+    db = Database(url)
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await db.ping()
+    finally:
+        await db.aclose()
 
 
 def _engine_address(endpoint: str) -> Finding:
     try:
         answer = httpx.get(f"{endpoint.rstrip('/')}/health", timeout=3).raise_for_status().json()
-        return Finding("Rivet Engine", "ok", f"{endpoint}, version {answer.get('version')}")
+        found = f"{_without_login(endpoint)}, version {answer.get('version')}"
+        return Finding("Rivet Engine", "ok", found)
     except (httpx.HTTPError, ValueError) as error:
         return Finding(
             "Rivet Engine",
             "wrong",
-            f"{endpoint} does not answer ({type(error).__name__})",
+            f"{_without_login(endpoint)} does not answer ({type(error).__name__})",
             "start it, or unset GROWQR_RIVET__ENDPOINT to run one as a child",
         )
 
@@ -165,9 +185,10 @@ def _forge(git: GitSettings) -> Finding:
     try:
         url = f"{git.gitea_url.rstrip('/')}/api/v1/version"
         version = httpx.get(url, timeout=3).raise_for_status().json()["version"]
-        return Finding("forge", "ok", f"Gitea {version} at {git.gitea_url}")
+        return Finding("forge", "ok", f"Gitea {version} at {_without_login(git.gitea_url)}")
     except (httpx.HTTPError, ValueError, KeyError) as error:
-        why = f"{git.gitea_url} does not answer as Gitea ({type(error).__name__})"
+        where = _without_login(git.gitea_url)
+        why = f"{where} does not answer as Gitea ({type(error).__name__})"
         return Finding("forge", "wrong", why, "start it, or correct GROWQR_GIT__GITEA_URL")
 
 
@@ -201,7 +222,31 @@ def _model(settings: Settings) -> Finding:
             "offline: a deterministic stand-in to try the machine",
             "set GROWQR_MODEL__PROVIDER, GROWQR_MODEL__NAME and GROWQR_MODEL__API_KEY",
         )
-    return Finding("model", "ok", f"{model.provider} {model.name} {model.base_url}".strip())
+    named = f"{model.provider} {model.name}"
+    return _outside("model", named, Upstream(model).base_url, "GROWQR_MODEL__BASE_URL")
+
+
+def _outside(part: str, named: str, url: str, variable: str) -> Finding:
+    """Whether somebody else's server answers, whatever it says: what is asked needs a key."""
+    found = f"{named} at {_without_login(url)}"
+    try:
+        httpx.get(url, timeout=_PATIENCE_SECONDS)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        why = f"{found} does not answer ({type(error).__name__})"
+        return Finding(part, "limited", why, f"let this host reach it, or correct {variable}")
+    return Finding(part, "ok", found)
+
+
+def _identity(identity: IdentitySettings) -> Finding:
+    if identity.provider == "local":
+        return Finding("identity", "ok", "local")
+    return _outside("identity", "clerk", identity.clerk_api_url, "GROWQR_IDENTITY__CLERK_API_URL")
+
+
+def _billing(billing: BillingSettings) -> Finding:
+    if billing.provider == "none":
+        return Finding("billing", "ok", "self-hosted, no billing")
+    return _outside("billing", "stripe", billing.stripe_api_base, "GROWQR_BILLING__STRIPE_API_BASE")
 
 
 def _apt(package: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from logging.handlers import RotatingFileHandler, WatchedFileHandler
 from pathlib import Path
 
 import structlog
@@ -15,10 +16,14 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
-def configure_logs(level: str, folder: Path) -> None:
+_MOST_BYTES = 50 * 1024 * 1024
+_OLDER_FILES = 3
+
+
+def configure_logs(level: str, folder: Path, *, alone: bool) -> None:
     """Send every log line of `level` or above to `folder/growqr.log`, warnings to stderr too.
 
-    Lines of the standard `logging` module go the same way.
+    Lines of the standard `logging` module go the same way. `alone`: no other process writes there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     structlog.configure(
@@ -27,7 +32,7 @@ def configure_logs(level: str, folder: Path) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    to_file = logging.FileHandler(folder / "growqr.log", encoding="utf-8")
+    to_file = file_handler(folder / "growqr.log", alone=alone)
     to_file.setFormatter(_formatter(structlog.processors.JSONRenderer()))
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setLevel(logging.WARNING)
@@ -36,6 +41,18 @@ def configure_logs(level: str, folder: Path) -> None:
     # These log every request or frame; at info they say nothing that ours don't.
     for chatty in ("httpx", "httpcore", "httpx2", "httpcore2", "websockets", "aiosqlite", "openai"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def file_handler(file: Path, *, alone: bool) -> logging.Handler:
+    """Keep the newest lines, in a few files, if `alone`; else leave that to the host's logrotate.
+
+    Several processes would take each other's file away.
+    """
+    if not alone:
+        return WatchedFileHandler(file, encoding="utf-8")
+    return RotatingFileHandler(
+        file, maxBytes=_MOST_BYTES, backupCount=_OLDER_FILES, encoding="utf-8"
+    )
 
 
 def _formatter(renderer: structlog.typing.Processor) -> logging.Formatter:

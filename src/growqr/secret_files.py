@@ -22,6 +22,8 @@ def own_secret(folder: Path, name: str, make: Callable[[], str] = _random_text) 
         handle, draft = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
         with os.fdopen(handle, "w") as file:
             file.write(make())
+            file.flush()
+            os.fsync(file.fileno())  # a power cut must not leave the name of an empty secret
         try:
             # A link appears whole or not at all, and fails where another was faster.
             os.link(draft, path)

@@ -5,6 +5,7 @@ everything on one machine without an account or a key.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -269,6 +270,10 @@ class Limits(BaseModel):
     sse_per_user: int = 50
 
 
+_DATABASE = re.compile(r"(sqlite(\+aiosqlite)?|postgres(ql)?|postgresql\+asyncpg)://")
+"""What we ship a driver for."""
+
+
 class Settings(BaseSettings):
     """All settings; build it once, at the start, and hand it down."""
 
@@ -282,7 +287,7 @@ class Settings(BaseSettings):
     public_url: str = ""
     """Address under which people reach this server; empty: `http://HOST:PORT`."""
     database_url: str = ""
-    """SQLAlchemy URL; empty: SQLite in the data folder."""
+    """SQLAlchemy URL of SQLite or PostgreSQL; empty: SQLite in the data folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     rivet: RivetSettings = Field(default_factory=RivetSettings)
     git: GitSettings = Field(default_factory=GitSettings)
@@ -298,12 +303,15 @@ class Settings(BaseSettings):
     def _distinct(self) -> "Settings":
         if len({service.name for service in self.services}) < len(self.services):
             raise ValueError("GROWQR_SERVICES: two services have the same `name`")
+        if self.database_url and not _DATABASE.match(self.database_url):
+            raise ValueError("GROWQR_DATABASE_URL: use postgresql://user:password@host/name")
         return self
 
     @property
     def base_url(self) -> str:
         """The public address, without a slash at the end."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     @property
     def db_url(self) -> str:
@@ -311,3 +319,11 @@ class Settings(BaseSettings):
         return (
             self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve()}/db/growqr.sqlite"
         )
+
+
+def variables() -> Iterator[str]:
+    """Give the name of every environment variable that sets something."""
+    for field, info in Settings.model_fields.items():
+        inner = getattr(info.annotation, "model_fields", None)
+        names = [f"{field}__{name}" for name in inner] if inner else [field]
+        yield from (f"GROWQR_{name}".upper() for name in names)
