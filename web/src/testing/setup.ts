@@ -3,8 +3,9 @@ import '@testing-library/jest-dom/vitest';
 import { cleanup, configure } from '@testing-library/react';
 import { afterEach, vi } from 'vitest';
 
-// The first render of the whole app takes long where other work runs beside.
-configure({ asyncUtilTimeout: 5_000 });
+// The first render of the whole app takes long where other work runs beside, or where the machine
+// stands still for a moment. Only a test that fails waits for so long.
+configure({ asyncUtilTimeout: 60_000 });
 
 // What jsdom leaves out. Nothing has a size there, so nothing ever resizes.
 vi.stubGlobal(
