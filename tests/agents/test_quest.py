@@ -119,8 +119,11 @@ async def test_the_first_tool_is_written_tested_and_committed(tmp_path: Path, en
         await home.call("quest", "start_quest", {"key": "first-cli-tool", "run_id": "run_1"})
         await question(home)
         assert "what will you keep" in await home.ask("quest", "Jot")
-        assert "I hand this to the coding agent" in await home.ask("quest", "Ideas and 'quotes'")
-        asked = await question(home, after=(await home.log("quest"))[-1]["seq"])
+        await home.say("quest", "Ideas and 'quotes'")
+        handed_on = await home.event(
+            "quest", lambda e: "I hand this to the coding" in str(e["data"])
+        )
+        asked = await question(home, after=handed_on["seq"])
         assert "What should it learn next?" in asked["data"]["text"]
         assert "test_cli.py" in asked["data"]["text"]
         assert "my first note" in asked["data"]["text"]

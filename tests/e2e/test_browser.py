@@ -45,7 +45,7 @@ def page(browser: Browser, offline_platform: Platform) -> Iterator[Page]:
     context = browser.new_context(
         base_url=offline_platform.url, viewport={"width": 1280, "height": 800}
     )
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     expect.set_options(timeout=60_000)
     page = context.new_page()
     problems: list[str] = []

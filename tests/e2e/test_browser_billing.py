@@ -20,8 +20,8 @@ pytestmark = pytest.mark.live
 @pytest.fixture
 def page(browser: Browser, shop: tuple[Platform, StripeServer]) -> Iterator[Page]:
     context = browser.new_context(base_url=shop[0].url, viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
+    context.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
     yield context.new_page()
     context.close()
 

@@ -110,8 +110,8 @@ def visit(browser: Browser, world: World) -> Iterator[Visit]:
     context = browser.new_context(
         base_url=world.platform.url, viewport={"width": 1280, "height": 800}
     )
-    context.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
+    context.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
     page = context.new_page()
     frontend = None
     if world.clerk is not None:
