@@ -14,6 +14,7 @@ EventType = Literal[
     "message.created",
     "message.delta",
     "message.completed",
+    "channel.read",
     "agent.spawned",
     "agent.status",
     "task.created",
@@ -47,8 +48,9 @@ class Event(BaseModel):
     """One thing that happened to an actor.
 
     `seq` counts from 1 per stream, without gaps or repeats. It is None only for
-    `message.delta`, which is broadcast and never stored. In the Grow Agent's stream a
-    sub-agent's event gets the Grow Agent's next `seq` and keeps its own `actor_id`.
+    `message.delta` and `channel.read`, which are broadcast and never stored. In the Grow
+    Agent's stream a sub-agent's event gets the Grow Agent's next `seq` and keeps its own
+    `actor_id`.
     """
 
     model_config = ConfigDict(extra="allow")

@@ -136,5 +136,10 @@ async def test_channels_count_what_is_unread(tmp_path: Path, engine: str) -> Non
         channels = await grow.call("channels")
         unread = {key: c["unread"] for key, c in channels.items() if "coding" in key}
         assert list(unread.values()) == [1]
-        await grow.call("mark_read", next(iter(unread)))
-        assert (await grow.call("channels"))[next(iter(unread))]["unread"] == 0
+        (channel_id,) = unread
+        async with grow.subscribe("event") as elsewhere:
+            await grow.call("mark_read", channel_id)
+            while (told := (await anext(elsewhere))[0])["type"] != "channel.read":
+                pass
+        assert (told["seq"], told["channel_id"]) == (None, channel_id)
+        assert (await grow.call("channels"))[channel_id]["unread"] == 0

@@ -142,11 +142,14 @@ class EventLog:
 
     async def delta(self, message_id: str, text: str) -> None:
         """Tell who listens that `text` follows in a message that is still being written."""
+        data = {"message_id": message_id, "text": text}
+        await self.tell("message.delta", self._channel_id, data)
+
+    async def tell(
+        self, kind: EventType, channel_id: str, data: dict[str, Any] | None = None
+    ) -> None:
+        """Tell who listens now; nothing is stored."""
         event = Event(
-            seq=None,
-            type="message.delta",
-            actor_id=self._actor_id,
-            channel_id=self._channel_id,
-            data={"message_id": message_id, "text": text},
+            seq=None, type=kind, actor_id=self._actor_id, channel_id=channel_id, data=data or {}
         )
         await self._actor.broadcast("event", event.model_dump(mode="json"))

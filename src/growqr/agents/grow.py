@@ -275,9 +275,10 @@ class GrowAgent(AgentActor):
 
     @action
     async def mark_read(self, channel_id: str) -> None:
-        """Note that the user has seen all of a channel."""
+        """Note that the user has seen all of a channel, and tell their other windows."""
         async with self.event_log.change() as change:
             channels.read(change, channel_id)
+        await self.event_log.tell("channel.read", channel_id)
 
     @action(concurrent=True)
     async def start_quest(self, wish: StartQuest) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Followers read from one ring of encoded events, each at a place of its own, so a thousand of
 them cost one encoding and one wake-up. Whoever falls out of the ring reads the stored events
 of the agent until the ring has what follows: a follower sees each stored event once, in
-order, without gaps. Events that are not stored (`message.delta`) are best effort.
+order, without gaps. Events that are not stored (`message.delta`, `channel.read`)
+are best effort.
 """
 
 import asyncio

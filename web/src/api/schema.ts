@@ -1952,8 +1952,9 @@ export interface components {
          * @description One thing that happened to an actor.
          *
          *     `seq` counts from 1 per stream, without gaps or repeats. It is None only for
-         *     `message.delta`, which is broadcast and never stored. In the Grow Agent's stream a
-         *     sub-agent's event gets the Grow Agent's next `seq` and keeps its own `actor_id`.
+         *     `message.delta` and `channel.read`, which are broadcast and never stored. In the Grow
+         *     Agent's stream a sub-agent's event gets the Grow Agent's next `seq` and keeps its own
+         *     `actor_id`.
          */
         Event: {
             /** Seq */
@@ -1962,7 +1963,7 @@ export interface components {
              * Type
              * @enum {string}
              */
-            type: "message.created" | "message.delta" | "message.completed" | "agent.spawned" | "agent.status" | "task.created" | "task.started" | "task.progress" | "task.log" | "task.waiting" | "task.paused" | "task.resumed" | "task.completed" | "task.failed" | "task.cancelled" | "memory.committed" | "quest.started" | "quest.step" | "quest.completed" | "workspace.status" | "billing.changed";
+            type: "message.created" | "message.delta" | "message.completed" | "channel.read" | "agent.spawned" | "agent.status" | "task.created" | "task.started" | "task.progress" | "task.log" | "task.waiting" | "task.paused" | "task.resumed" | "task.completed" | "task.failed" | "task.cancelled" | "memory.committed" | "quest.started" | "quest.step" | "quest.completed" | "workspace.status" | "billing.changed";
             /**
              * At
              * Format: date-time

@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { cleanup, screen, waitFor, within } from '@testing-library/react';
 import { describe, expect, it, vi } from 'vitest';
 
 import {
@@ -200,6 +200,43 @@ describe('a channel', () => {
     expect(first?.body).toEqual({ text: 'Hi\nyou' });
     expect(second?.headers.get('Idempotency-Key')).toBe(first?.headers.get('Idempotency-Key'));
     expect(articles()).toHaveLength(2);
+  });
+
+  it('sends a message once that the page was reloaded over, and shows it once', async () => {
+    let answer: (response: Response) => void = () => undefined;
+    const server = platform().on(
+      'POST /actors/act_grow/message',
+      () => new Promise((resolve) => (answer = resolve)),
+    );
+    const { user } = renderApp();
+    await user.type(await composer(), 'Hi there{Enter}');
+    const kept = sessionStorage.getItem('growqr.outbox') ?? '';
+    cleanup();
+    sessionStorage.setItem('growqr.outbox', kept); // a reload ends no login
+
+    // The server has it; only its answer was lost.
+    const history = [message(1, 'm1'), message(2, 'm2', { role: 'user', text: 'Hi there' })];
+    server.on('GET /channels/chn_grow/messages', () => json({ items: history, next_cursor: null }));
+    renderApp();
+    await composer();
+    expect(screen.getAllByText('Hi there')).toHaveLength(1);
+    await waitFor(() => expect(server.asked('POST /actors/act_grow/message')).toHaveLength(2));
+    const [first, second] = server.asked('POST /actors/act_grow/message');
+    expect(second?.headers.get('Idempotency-Key')).toBe(first?.headers.get('Idempotency-Key'));
+    answer(json({ message_id: 'm2', seq: 2 }, 202));
+    await waitFor(() => expect(sessionStorage.getItem('growqr.outbox')).toBe('[]'));
+    expect(screen.getAllByText('Hi there')).toHaveLength(1);
+  });
+
+  it('counts as read what was read in another window', async () => {
+    const server = platform();
+    renderApp();
+    await composer();
+    const nav = screen.getByRole('navigation', { name: 'Channels' });
+    const link = within(nav).getByRole('link', { name: /^coding, idle,\s?2\s?unread$/ });
+    const stream = await openStream(server);
+    stream.send(event(null, 'channel.read', { channel_id: 'chn_coding' }));
+    await waitFor(() => expect(link).toHaveAccessibleName('coding, idle'));
   });
 
   it('refuses to send what is too long, and nothing but blanks', async () => {

@@ -21,7 +21,8 @@ export function MoreButton({ busy = false, onClick, onGone, children }: Props) {
     };
   }, []);
   return (
-    <div ref={place} className="flex justify-center py-4 first:pt-0 last:pb-0">
+    // At the end it leaves room for the way to the latest, which floats there.
+    <div ref={place} className="flex justify-center py-4 first:pt-0 last:pb-12">
       <Button size="small" busy={busy} onClick={onClick}>
         {children}
       </Button>

@@ -1,4 +1,3 @@
-
 import { Button } from '@/components/ui/Button';
 import { Markdown } from '@/components/ui/Markdown';
 import { PlanLink } from '@/components/ui/PlanLink';
@@ -27,7 +26,10 @@ export function PendingArticle({ pending, continued, onRetry, onDiscard }: Props
       <Markdown text={pending.text} />
       {failed && (
         <div role="alert" className="mt-2 flex flex-wrap items-center gap-2 text-sm text-danger">
-          <span>Not sent. {pending.error}</span>
+          <span>
+            Not sent. {pending.error}
+            {pending.retryable === true && ' It goes out by itself when the server is back.'}
+          </span>
           {pending.needsPlan === true && <PlanLink />}
           <Button size="small" onClick={() => onRetry(pending)}>
             Try again

@@ -27,6 +27,7 @@ interface Start {
   /** Where the stream begins: what came before it is loaded already. */
   after: number;
   unsent: Unsent;
+  sender: Sender;
 }
 
 /**
@@ -46,7 +47,9 @@ async function start(api: ApiClient): Promise<Start> {
   });
   store.dispatch({ type: 'channels.loaded', channels });
   store.dispatch({ type: 'tasks.loaded', tasks });
-  return { grow, store, after, unsent: new Unsent() };
+  const unsent = new Unsent();
+  store.dispatch({ type: 'outbox.restored', outbox: unsent.outbox() });
+  return { grow, store, after, unsent, sender: new Sender(api, store) };
 }
 
 interface Props {
@@ -69,7 +72,13 @@ export function LiveProvider({ children, loading, failed }: Props) {
 
   useEffect(() => {
     if (data === undefined) return;
-    const { grow, store, after, unsent } = data;
+    const { grow, store, after, unsent, sender } = data;
+    let { outbox } = store.get();
+    const forget = store.subscribe(() => {
+      if (store.get().outbox === outbox) return;
+      ({ outbox } = store.get());
+      unsent.keep(outbox);
+    });
     const onEvent = (event: WireEvent): void => {
       store.dispatch({ type: 'event', event });
       for (const key of STALE_AFTER[event.type.split('.')[0] ?? ''] ?? []) {
@@ -90,18 +99,17 @@ export function LiveProvider({ children, loading, failed }: Props) {
       onState: (state) => {
         setConnection(state);
         if (state.kind === 'reconnecting') store.dispatch({ type: 'stream.broken' });
+        if (state.kind === 'live') void sender.resume();
       },
     });
     return () => {
       stream.close();
+      forget();
       unsent.clear(); // the login has ended: a reload does not come by here
     };
   }, [api, client, data]);
 
-  const live = useMemo(
-    () => data && { ...data, connection, sender: new Sender(api, data.store) },
-    [api, connection, data],
-  );
+  const live = useMemo(() => data && { ...data, connection }, [connection, data]);
   if (live === undefined) {
     return error === null ? loading : failed(error, () => void refetch());
   }

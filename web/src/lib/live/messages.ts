@@ -34,8 +34,6 @@ export function applyMessage(state: LiveState, event: WireEvent): LiveState {
   if (message === null) return state;
   const isNew = state.messages[message.id] === undefined;
   let next = addMessages(state, event.channel_id, [message]);
-  const key = message.metadata.idempotency_key;
-  if (typeof key === 'string') next = confirm(next, key, message.id);
   if (message.in_reply_to != null) next = dropDrafts(next, event.channel_id);
   return isNew && message.role !== 'user' ? countUnread(next, event) : next;
 }
@@ -73,22 +71,31 @@ export function tearDrafts(state: LiveState): LiveState {
 
 export function startSending(state: LiveState, pending: Omit<Pending, 'afterSeq' | 'status'>) {
   const last = state.timelines[pending.channelId]?.at(-1);
-  const afterSeq = last === undefined ? 0 : (state.messages[last]?.seq ?? 0);
+  const before = state.outbox.find(({ clientId }) => clientId === pending.clientId);
+  // What was tried before may have arrived then.
+  const afterSeq = before?.afterSeq ?? (last === undefined ? 0 : (state.messages[last]?.seq ?? 0));
   const entry: Pending = { ...pending, afterSeq, status: 'sending' };
-  const others = state.outbox.filter(({ clientId }) => clientId !== pending.clientId);
+  const others = state.outbox.filter((one) => one !== before);
   return { ...state, outbox: [...others, entry] };
+}
+
+interface Failure {
+  clientId: string;
+  error: string;
+  needsPlan?: boolean;
+  retryable?: boolean;
 }
 
 export function failSending(
   state: LiveState,
-  clientId: string,
-  error: string,
-  needsPlan = false,
+  { clientId, error, needsPlan = false, retryable = false }: Failure,
 ): LiveState {
   return {
     ...state,
     outbox: state.outbox.map((entry) =>
-      entry.clientId === clientId ? { ...entry, status: 'failed', error, needsPlan } : entry,
+      entry.clientId === clientId
+        ? { ...entry, status: 'failed', error, needsPlan, retryable }
+        : entry,
     ),
   };
 }

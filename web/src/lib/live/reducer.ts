@@ -26,6 +26,7 @@ export type LiveAction =
     }
   | { type: 'log.loaded'; channelId: string; lines: readonly LogLine[] }
   | { type: 'tasks.loaded'; tasks: readonly Task[] }
+  | { type: 'outbox.restored'; outbox: readonly Pending[] }
   | { type: 'send.started'; pending: Omit<Pending, 'afterSeq' | 'status'> }
   | { type: 'send.accepted'; clientId: string; messageId: string; seq: number }
   | {
@@ -33,6 +34,7 @@ export type LiveAction =
       clientId: string;
       error: string;
       needsPlan?: boolean;
+      retryable?: boolean;
     }
   | { type: 'send.discarded'; clientId: string };
 
@@ -56,12 +58,14 @@ export function reduce(state: LiveState, action: LiveAction): LiveState {
       return addLog(state, action.channelId, action.lines);
     case 'tasks.loaded':
       return addTasks(state, action.tasks);
+    case 'outbox.restored':
+      return { ...state, outbox: action.outbox };
     case 'send.started':
       return startSending(state, action.pending);
     case 'send.accepted':
       return acceptSending(state, action.clientId, action.messageId, action.seq);
     case 'send.failed':
-      return failSending(state, action.clientId, action.error, action.needsPlan);
+      return failSending(state, action);
     case 'send.discarded':
       return discard(state, action.clientId);
   }
@@ -74,6 +78,8 @@ function applyEvent(state: LiveState, event: WireEvent): LiveState {
       return applyMessage(state, event);
     case 'message.delta':
       return applyDelta(state, event);
+    case 'channel.read':
+      return read(state, event.channel_id);
     case 'agent.status':
       return applyStatus(state, event);
     case 'task.log':

@@ -62,4 +62,32 @@ describe('Sender', () => {
       { status: 'failed', error: 'Your plan has ended.', needsPlan: true },
     ]);
   });
+
+  it('sends what waits when the server is back, in order, once, under the first keys', async () => {
+    server.on(ROUTE, () => Promise.reject(new TypeError('refused')));
+    await Promise.all([sender.send(GROW, 'One'), sender.send(GROW, 'Two')]);
+    expect(store.get().outbox).toMatchObject([
+      { text: 'One', status: 'failed', retryable: true },
+      { text: 'Two', status: 'failed', retryable: true },
+    ]);
+    const keys = new Set(server.asked(ROUTE).map(({ headers }) => headers.get('Idempotency-Key')));
+    server.requests.length = 0;
+    server.on(ROUTE, ({ body }) =>
+      json({ message_id: (body as { text: string }).text, seq: server.requests.length }, 202),
+    );
+    store.dispatch({ type: 'channels.loaded', channels: [GROW] });
+    await Promise.all([sender.resume(), sender.resume()]);
+    expect(server.asked(ROUTE).map(({ body }) => body)).toEqual([{ text: 'One' }, { text: 'Two' }]);
+    const again = server.asked(ROUTE).map(({ headers }) => headers.get('Idempotency-Key'));
+    expect(new Set(again)).toEqual(keys);
+    expect(items()).toMatchObject([{ message: { text: 'One' } }, { message: { text: 'Two' } }]);
+  });
+
+  it('leaves what was refused to its writer', async () => {
+    server.on(ROUTE, () => problem(402, 'entitlement_required', 'Your plan has ended.'));
+    await sender.send(GROW, 'Hi');
+    store.dispatch({ type: 'channels.loaded', channels: [GROW] });
+    await sender.resume();
+    expect(server.asked(ROUTE)).toHaveLength(1);
+  });
 });

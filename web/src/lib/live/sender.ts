@@ -3,6 +3,7 @@ import { ApiError, describe, needsPlan } from '@/api/problem';
 import type { Channel, MessagePosted } from '@/api/types';
 import { newKey } from '@/lib/keys';
 
+import type { Pending } from './state';
 import type { LiveStore } from './store';
 import { jitteredBackoff } from './transport';
 
@@ -11,6 +12,9 @@ const ATTEMPTS = 4;
 
 /** Sends messages, shows them at once, and settles them when the server has answered. */
 export class Sender {
+  private readonly underWay = new Set<string>();
+  private resumed: Promise<void> = Promise.resolve();
+
   constructor(
     private readonly api: ApiClient,
     private readonly store: LiveStore,
@@ -18,7 +22,8 @@ export class Sender {
   ) {}
 
   /**
-   * Never throws: a failed message stays in the outbox with its reason.
+   * Never throws: a failed message stays in the outbox with its reason, and one that the server
+   * may take the next time waits there for `resume`.
    *
    * `answers` is the id of the question that it answers; the `clientId` of a message that
    * failed sends that one again.
@@ -39,6 +44,7 @@ export class Sender {
         at: new Date().toISOString(),
       },
     });
+    this.underWay.add(clientId);
     try {
       const body = answers === undefined ? { text } : { text, answers };
       const { message_id: messageId, seq } = await this.post(channel, body, clientId);
@@ -49,12 +55,34 @@ export class Sender {
         clientId,
         error: describe(error),
         needsPlan: needsPlan(error),
+        retryable: error instanceof ApiError && error.retryable,
       });
+    } finally {
+      this.underWay.delete(clientId);
     }
+  }
+
+  /** The server is there again: sends what waits for it, in the order in which it was written. */
+  resume(): Promise<void> {
+    this.resumed = this.resumed.then(() => this.sendWaiting());
+    return this.resumed;
   }
 
   discard(clientId: string): void {
     this.store.dispatch({ type: 'send.discarded', clientId });
+  }
+
+  private async sendWaiting(): Promise<void> {
+    const waits = ({ clientId, status, retryable }: Pending): boolean =>
+      !this.underWay.has(clientId) && (status === 'sending' || retryable === true);
+    for (const { clientId } of this.store.get().outbox.filter(waits)) {
+      const { channels, outbox } = this.store.get();
+      const pending = outbox.find((one) => one.clientId === clientId && waits(one)); // else discarded
+      const channel = channels.find(({ id }) => id === pending?.channelId);
+      if (pending !== undefined && channel !== undefined) {
+        await this.send(channel, pending.text, pending);
+      }
+    }
   }
 
   private async post(

@@ -26,6 +26,8 @@ export interface Pending {
   error?: string;
   /** Another plan, or paying, would have let it through. */
   needsPlan?: boolean;
+  /** The server could not be reached or was not ready: it is sent again when it is back. */
+  retryable?: boolean;
 }
 
 export interface LogLine {
