@@ -12,8 +12,10 @@ from typer.testing import CliRunner, Result
 
 from growqr.cli import app
 from growqr.db.tables import Push
+from growqr.git import status_notes
 from growqr.git.forge import RepoRef
 from growqr.git.signing import Signer
+from growqr.git.statuses import CommitStatus
 from growqr.operations.archive import MANIFEST
 from growqr.operations.backup import BackupThere, write_backup
 from growqr.operations.importing import BackupInvalid, read_backup
@@ -58,6 +60,22 @@ async def test_another_installation_takes_everything_over(
     assert all(checked.good for checked in await verify_users(elsewhere.settings, [], None))
     again = await read_backup(elsewhere.settings, file)
     assert again == [f"{name}@example.com: nothing was missing" for name in ("ada", "bob")]
+
+
+async def test_what_is_said_of_commits_goes_along(
+    full: Installation, elsewhere: Installation, tmp_path: Path
+) -> None:
+    repo = RepoRef("rep_ada", "usr_ada", "grow")
+    said = CommitStatus("growqr/task", "failure", "pytest -q: exit code 1")
+    with full.forge() as here:
+        head = str(await here.head(repo))
+        await here.set_status(repo, head, said)
+    await write_backup(full.settings, tmp_path / "backup.tar", [])
+    await read_backup(elsewhere.settings, tmp_path / "backup.tar")
+    with elsewhere.forge() as there:
+        assert await there.statuses(repo, head) == [said]
+        notes = pygit2.Repository(str(there.path(repo.id)))
+        assert list(status_notes.every(notes)) == [(head, said)]
 
 
 async def test_one_person_is_exported_alone(

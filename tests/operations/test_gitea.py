@@ -1,12 +1,14 @@
 """The operator's commands where Gitea holds the repositories."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from growqr.git.forge import RepoRef
+from growqr.git.statuses import CommitStatus
 from growqr.operations.backup import write_backup
 from growqr.operations.importing import read_backup
 from growqr.operations.restore import Outcome, invite, restore_all, restore_user
@@ -18,6 +20,7 @@ from tests.operations.conftest import Installation
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live, needs_gitea]
 
+SAID = CommitStatus("growqr/task", "failure", "pytest -q: exit code 1", "https://grow.test/t/1")
 ADAS = (RepoRef("rep_ada", "usr_ada", "grow"), RepoRef("rep_ada2", "usr_ada", "tool"))
 
 
@@ -86,6 +89,10 @@ async def test_a_backup_goes_from_gitea_to_the_embedded_forge_and_back(
 ) -> None:
     await on_gitea.add_person("ada")
     await restore_every(on_gitea)
+    with on_gitea.forge() as gitea:
+        head = str(await gitea.head(ADAS[0]))
+        await gitea.set_status(ADAS[0], head, SAID)
+        await gitea.set_status(ADAS[0], head, replace(SAID, context="ci"))
     there, back = tmp_path / "there.tar", tmp_path / "back.tar"
     done = await write_backup(on_gitea.settings, there, ["ada@example.com"])
     assert (done.accounts, done.repos) == (1, 2)
@@ -94,6 +101,7 @@ async def test_a_backup_goes_from_gitea_to_the_embedded_forge_and_back(
     with on_gitea.forge() as gitea, embedded.forge() as forge:
         history = await forge.commits(ADAS[0])
         assert await gitea.commits(ADAS[0]) == history
+        assert await forge.statuses(ADAS[0], head) == [replace(SAID, context="ci"), SAID]
 
     await write_backup(embedded.settings, back, [])
     await clear(on_gitea)
@@ -101,6 +109,7 @@ async def test_a_backup_goes_from_gitea_to_the_embedded_forge_and_back(
     assert await read_backup(on_gitea.settings, back) == ["ada@example.com: taken over"]
     with on_gitea.forge() as gitea:
         assert await gitea.commits(ADAS[0]) == history
+        assert await gitea.statuses(ADAS[0], head) == [replace(SAID, context="ci"), SAID]
     again = await read_backup(on_gitea.settings, back)
     assert again == ["ada@example.com: nothing was missing"]
     assert all(repo.good for repo in await verify_users(on_gitea.settings, [], None))

@@ -103,7 +103,7 @@ class Exports:
             archive.writestr("account.json", _json(account))
             for repo in repos:
                 bundle = aside / "repository.bundle"
-                copy = await self._forge.copy(ref_of(repo))
+                copy = await self._forge.copy(ref_of(repo), statuses=True)
                 await asyncio.to_thread(write_bundle, copy, bundle)
                 await asyncio.to_thread(
                     archive.write, bundle, f"repositories/{repo.name}.bundle", zipfile.ZIP_STORED

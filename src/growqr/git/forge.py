@@ -278,8 +278,11 @@ class Forge(Protocol):
     async def delete(self, repo: RepoRef) -> None:
         """Remove the repository for good; does nothing if it is gone."""
 
-    async def copy(self, repo: RepoRef) -> Path:
-        """A bare repository on this disk with every branch and rescue ref as they are now."""
+    async def copy(self, repo: RepoRef, *, statuses: bool = False) -> Path:
+        """A bare repository on this disk with every branch and rescue ref as they are now.
+
+        `statuses`: as Git notes, also what is said of the branches' commits.
+        """
 
     async def head(self, repo: RepoRef, branch: str = "main") -> str | None:
         """The SHA that `branch` points at; None: no such branch."""

@@ -59,11 +59,8 @@ class LocalReading(ABC):
     async def held(self) -> list[RepoRef]:
         """Every repository that the forge holds, by age; the owner may not be known."""
 
-    async def copy(self, repo: RepoRef) -> Path:
-        """A bare repository on this disk with every branch and rescue ref as they are now.
-
-        Raises RepoNotFound.
-        """
+    async def copy(self, repo: RepoRef, *, statuses: bool = False) -> Path:
+        """See `Forge.copy`. Raises RepoNotFound."""
         path = self.path(repo.id)
 
         def read() -> Path:

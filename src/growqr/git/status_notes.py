@@ -14,6 +14,7 @@ from growqr.errors import InvalidInput
 from growqr.git.building import build_tree, write_commit
 from growqr.git.forge import PLATFORM, Change
 from growqr.git.objects import commit_at, ref_target
+from growqr.git.refs import is_sha
 from growqr.git.signing import Sign
 from growqr.git.statuses import MAX_CONTEXTS, CommitStatus, StatusInvalid, check_status
 
@@ -25,6 +26,16 @@ def read(git: pygit2.Repository, sha: pygit2.Oid) -> list[CommitStatus]:
     """What is kept of a commit, by context."""
     notes = ref_target(git, REF)
     return list(_parsed(commit_at(git, notes).tree, _path(sha))) if notes is not None else []
+
+
+def every(git: pygit2.Repository) -> Iterator[tuple[str, CommitStatus]]:
+    """Give all that is kept, with the SHA of the commit that it is about."""
+    notes = ref_target(git, REF)
+    for folder in commit_at(git, notes).tree if notes is not None else ():
+        if isinstance(folder, pygit2.Tree):
+            for note in folder:
+                if is_sha(sha := f"{folder.name}{note.name}"):
+                    yield from ((sha, status) for status in _parsed(folder, str(note.name)))
 
 
 def add(

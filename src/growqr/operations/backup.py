@@ -71,7 +71,7 @@ async def write_backup(settings: Settings, file: Path, wanted: Sequence[str]) ->
     async with open_stores(settings) as stores:
         manifest = await _manifest(stores, wanted)
         copies = {
-            row.id: await stores.forge.copy(RepoRef(row.id, row.owner_id, row.name))
+            row.id: await stores.forge.copy(RepoRef(row.id, row.owner_id, row.name), statuses=True)
             for row in manifest.repos
         }
         await asyncio.to_thread(_write, manifest, copies, file)

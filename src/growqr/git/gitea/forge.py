@@ -9,16 +9,18 @@ between. A copy is worth nothing: a damaged one is thrown away and fetched again
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import pygit2
 import structlog
 
+from growqr.errors import GrowError
 from growqr.git import objects as reading
+from growqr.git import status_notes
 from growqr.git.bare import create_copy, first_commit, remove_bare
-from growqr.git.forge import ForgeBroken, ForgeDown, RepoRef
+from growqr.git.forge import ForgeBroken, ForgeDown, RepoNotFound, RepoRef
 from growqr.git.gitea.fetching import fetch, push
 from growqr.git.gitea.server import GiteaServer
 from growqr.git.gitea.wire import Move, push_request
@@ -26,7 +28,7 @@ from growqr.git.local import LocalForge
 from growqr.git.locking import repository_lock
 from growqr.git.reading import opened
 from growqr.git.refs import is_sha, rescue_ref
-from growqr.git.statuses import CommitStatus, check_status
+from growqr.git.statuses import CommitStatus, StatusInvalid, check_status
 from growqr.settings import GitSettings
 
 T = TypeVar("T")
@@ -64,7 +66,7 @@ class GiteaForge(LocalForge):
     async def held(self) -> list[RepoRef]:
         return await self.run(self.server.repos)
 
-    async def copy(self, repo: RepoRef) -> Path:
+    async def copy(self, repo: RepoRef, *, statuses: bool = False) -> Path:
         def bring() -> Path:
             path = self.path(repo.id)
             self.server.heads(repo)  # RepoNotFound before anything is made
@@ -72,6 +74,8 @@ class GiteaForge(LocalForge):
             with repository_lock(path):
                 self._sync(repo)
                 self._fetch(repo)  # the rescue refs too, which no branch tells of
+                if statuses:
+                    opened(path, lambda git: self._note_statuses(repo, git))
             return path
 
         return await self.run(bring)
@@ -87,6 +91,11 @@ class GiteaForge(LocalForge):
                 create_copy(path)
                 bring(path)
                 push(path, self.server.git_url(repo), self.server.git_authorization)
+                try:
+                    opened(path, lambda git: self._say_statuses(repo, git))
+                except GrowError:
+                    self.server.delete_repo(repo)  # or the next try would take it for complete
+                    raise
 
         await self.run(make)
 
@@ -191,6 +200,23 @@ class GiteaForge(LocalForge):
             path = self.path(repo.id)
             await self.run(lambda: remove_bare(path))
             return await call()
+
+    def _note_statuses(self, repo: RepoRef, git: pygit2.Repository) -> None:
+        """Keep what Gitea says of the branches' commits as notes, as the embedded forge does."""
+        for sha in set(_local_heads(git).values()):
+            for status in self.server.statuses(repo, sha):
+                with suppress(StatusInvalid):  # what others say there may be in any form
+                    check_status(status)
+                    notes = reading.ref_target(git, status_notes.REF)
+                    oid = pygit2.Oid(hex=sha)
+                    if made := status_notes.add(git, notes, oid, status, self.sign):
+                        git.references.create(status_notes.REF, made[0], force=True)
+
+    def _say_statuses(self, repo: RepoRef, git: pygit2.Repository) -> None:
+        """Tell Gitea what such notes say."""
+        for sha, status in status_notes.every(git):
+            with suppress(RepoNotFound):  # of a commit that no branch leads to
+                self.server.set_status(repo, sha, status)
 
     def _has(self, path: Path, shas: Sequence[str]) -> bool:
         return path.is_dir() and opened(path, lambda git: all(sha in git for sha in shas))
