@@ -44,7 +44,7 @@ from growqr.git.tokens import GitTokens
 from growqr.identity.accounts import Accounts
 from growqr.identity.tokens import TokenService
 from growqr.models.gateway import ModelGateway
-from growqr.models.provider import build_model
+from growqr.models.provider import LanguageModel
 from growqr.opencode import Workspaces
 from growqr.secret_files import own_secret
 from growqr.settings import Settings
@@ -181,7 +181,7 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
             memory=memory,
             repos=repos,
             workspaces=workspaces,
-            model=build_model(settings.model),
+            model=LanguageModel(settings.model),
             client=client,
             tokens=tokens,
             backing=backing,

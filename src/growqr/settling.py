@@ -1,11 +1,11 @@
-"""What a process does with its memory once it has started."""
+"""What a process does with its memory once it has loaded what it needs."""
 
 import ctypes
 import gc
 
 
 def settle() -> None:
-    """Give back to the system what only starting needed; takes a tenth of a second.
+    """Give back to the system what only loading needed; takes a tenth of a second.
 
     What is left lives as long as the process, so the garbage collector need not look at it any
     more: its full passes are short then, and come soon enough to hold little garbage.

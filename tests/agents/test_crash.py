@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from growqr.models.offline import offline_model
 from growqr.settings import Settings
 from tests.agents.world import World, add_user, open_services
 
@@ -69,7 +68,7 @@ async def registry(folder: Path, endpoint: str) -> AsyncIterator[World]:
     pool = f"crash-{secrets.token_hex(4)}"
     async with AsyncExitStack() as stack:
         settings = Settings(data_dir=folder)
-        services = await open_services(stack, settings, endpoint, pool, offline_model())
+        services = await open_services(stack, settings, endpoint, pool, None)
         user_id, ids, repo = await add_user(services, ["grow", "coding"])
         yield World(services, services.client, endpoint, pool, user_id, ids, repo)
 

@@ -11,7 +11,8 @@ from pydantic_ai.exceptions import (
 from pydantic_ai.messages import ModelRequest
 from pydantic_ai.models.function import AgentInfo
 
-from growqr.agents.turns import HISTORY_CHARS, HISTORY_MESSAGES, history_of
+from growqr.agents.turn import HISTORY_MESSAGES
+from growqr.agents.turns import HISTORY_CHARS, history_of
 from growqr.events import ChannelMessage
 from growqr.settings import ModelSettings, Settings
 from tests.agents.scripts import Step, scripted

@@ -28,7 +28,7 @@ from growqr.git.embedded import EmbeddedForge
 from growqr.git.forge import RepoRef
 from growqr.git.repos import RepoService, ref_of
 from growqr.identity.tokens import TokenService
-from growqr.models.offline import offline_model
+from growqr.models.provider import LanguageModel
 from growqr.opencode.workspaces import Workspaces
 from growqr.settings import Settings
 
@@ -160,7 +160,7 @@ async def world(
     (folder / "db").mkdir(parents=True, exist_ok=True)
     pool = f"test-{secrets.token_hex(4)}"
     async with AsyncExitStack() as stack:
-        services = await open_services(stack, settings, endpoint, pool, model or offline_model())
+        services = await open_services(stack, settings, endpoint, pool, model)
         user_id, ids, repo = await add_user(services, list(actors))
         makers = {name: _maker(make, services) for name, make in actors.items()}
         await stack.enter_async_context(Worker(endpoint, makers, pool=pool))
@@ -168,7 +168,7 @@ async def world(
 
 
 async def open_services(
-    stack: AsyncExitStack, settings: Settings, endpoint: str, pool: str, model: Model
+    stack: AsyncExitStack, settings: Settings, endpoint: str, pool: str, model: Model | None
 ) -> AgentServices:
     """Open what agents need, without workspaces."""
     db = Database(settings.db_url)
@@ -190,7 +190,7 @@ async def open_services(
         memory=Memory(forge, commits),
         repos=RepoService(db, forge, commits, settings),
         workspaces=cast("Workspaces", None),  # these agents run no OpenCode
-        model=model,
+        model=LanguageModel(settings.model, model),
         client=client,
         tokens=tokens,
         backing=backing,

@@ -1,8 +1,10 @@
+import asyncio
+
 import pytest
 from pydantic_ai import Agent
 from pydantic_ai.exceptions import ModelConnectionError
 
-from growqr.models.provider import build_model, is_offline
+from growqr.models.provider import LanguageModel, build_model
 from growqr.settings import ModelSettings
 from tests.support.scripted_model import Say, serve
 
@@ -12,11 +14,22 @@ def test_hosted_providers_get_the_named_model(provider: str) -> None:
     model = build_model(_settings(provider))
     assert model.model_name == "m-1"
     assert model.system == provider
-    assert not is_offline(model)
 
 
-def test_without_a_provider_the_model_is_the_offline_one() -> None:
-    assert is_offline(build_model(ModelSettings()))
+@pytest.mark.anyio
+@pytest.mark.parametrize(("provider", "name"), [("offline", "offline"), ("anthropic", "m-1")])
+async def test_the_model_is_known_before_it_is_loaded_and_loaded_once(
+    provider: str, name: str
+) -> None:
+    settings = _settings(provider) if provider != "offline" else ModelSettings()
+    model = LanguageModel(settings)
+    assert model.name == name
+    assert model.offline == (provider == "offline")
+    assert not model.loaded
+    first, second = await asyncio.gather(model.load(), model.load())
+    assert model.loaded
+    assert first is second
+    assert first.model_name == name
 
 
 @pytest.mark.anyio

@@ -25,7 +25,7 @@ from growqr.git.repos import RepoService, ref_of
 from growqr.identity.tokens import TokenService
 from growqr.ids import new_id
 from growqr.models.gateway import ModelGateway
-from growqr.models.provider import build_model
+from growqr.models.provider import LanguageModel
 from growqr.opencode import Workspaces
 from growqr.settings import BackingService, ModelSettings, SandboxSettings, Settings
 
@@ -75,7 +75,7 @@ class Household:
             memory=Memory(self.forge, commits),
             repos=self.repos,
             workspaces=workspaces,
-            model=self.model or build_model(self.settings.model),
+            model=LanguageModel(self.settings.model, self.model),
             client=self.client,
             tokens=tokens,
             backing=backing,

@@ -2,11 +2,10 @@
 
 from collections import deque
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import structlog
-from pydantic_ai import Agent
 from pyrivet import ActionError, RivetError, action
 
 from growqr.agents import channels, journal, messages, projection, records, tasks
@@ -21,22 +20,23 @@ from growqr.agents.reports import Reports
 from growqr.agents.restore import restore_grow
 from growqr.agents.services import AgentServices
 from growqr.agents.snapshot_writer import SnapshotWriter
-from growqr.agents.tools import toolset
+from growqr.agents.turn import HISTORY_MESSAGES, Turn
 from growqr.agents.turn_memory import TurnMemory
-from growqr.agents.turns import HISTORY_MESSAGES, Turn, build_agent, history_of, run_turn
 from growqr.agents.welcome import welcome
 from growqr.errors import GrowError, Unavailable
 from growqr.events import ChannelMessage, Event, Task, TaskStatus, now
 from growqr.git.forge import Author
 from growqr.ids import derived_id
-from growqr.models.provider import is_offline
+
+if TYPE_CHECKING:
+    from pydantic_ai import Agent
 
 SCHEMA = channels.SCHEMA + journal.SCHEMA + projection.SCHEMA + records.SCHEMA
 
 log = structlog.get_logger(__name__)
 
 # Building one takes 14 ms and 55 kB, and it holds no state: all of a worker's actors share it.
-_agents: WeakKeyDictionary[AgentServices, Agent[Turn, str]] = WeakKeyDictionary()
+_agents: "WeakKeyDictionary[AgentServices, Agent[Turn, str]]" = WeakKeyDictionary()
 
 
 class GrowAgent(AgentActor):
@@ -51,7 +51,6 @@ class GrowAgent(AgentActor):
         self.snapshots = SnapshotWriter(self)
         self.records = Records(self)
         self.reports = Reports(self)
-        self._model = _agent_of(services)
 
     @cached_property
     def author(self) -> Author:
@@ -74,7 +73,7 @@ class GrowAgent(AgentActor):
         async with self.event_log.change() as change:
             if self.spec.actor_id not in known:
                 channels.add(change, self.spec.channel_id, self.spec.actor_id)
-                offline = is_offline(self.services.model)
+                offline = self.services.model.offline
                 self.say(
                     change,
                     welcome(self.spec.user_name, offline=offline),
@@ -87,6 +86,8 @@ class GrowAgent(AgentActor):
                     change.emit("agent.spawned", {"name": name, **sibling.model_dump()})
         self.records.wake()
         self.snapshots.wait()
+        if not self.services.model.loaded:
+            self.spawn(self.services.model.load(), name="model")  # a message may follow soon
 
     async def on_sleep(self) -> None:
         self.snapshots.stop()
@@ -131,21 +132,24 @@ class GrowAgent(AgentActor):
         await turn.memory.commit()
         model = self.services.model
         metadata = {
-            "model": model.model_name,
-            "offline": is_offline(model),
+            "model": model.name,
+            "offline": model.offline,
             "task_ids": turn.task_ids,
         }
         await self.reply(message, text + turn.memory.remark(), metadata=metadata)
 
     async def _run(self, turn: Turn) -> str:
+        agent = await _agent_of(self.services)
+        from growqr.agents.turns import run_turn
+
         earlier = [known for known in self.recent if known.seq < turn.message.seq]
         try:
-            return await run_turn(self._model, turn, history_of(earlier))
+            return await run_turn(agent, turn, earlier)
         except Exception:
             await turn.memory.commit()  # what its tools did is not taken back
             raise
         finally:
-            if not is_offline(self.services.model):
+            if not self.services.model.offline:
                 usage = self.services.entitlements.usage
                 await usage.add(self.spec.user_id, model_tokens=turn.tokens)
 
@@ -306,10 +310,12 @@ class GrowAgent(AgentActor):
         return answer.model_dump(mode="json")
 
 
-def _agent_of(services: AgentServices) -> Agent[Turn, str]:
+async def _agent_of(services: AgentServices) -> "Agent[Turn, str]":
+    model = await services.model.load()
     agent = _agents.get(services)
     if agent is None:
+        from growqr.agents.turns import build_agent  # the model's library is there by now
+
         seconds = services.settings.model.request_seconds
-        agent = build_agent(services.model, toolset(), request_seconds=seconds)
-        _agents[services] = agent
+        agent = _agents[services] = build_agent(model, request_seconds=seconds)
     return agent

@@ -2,18 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 
-from pydantic_ai.tools import Tool
-
 from growqr.agents import journal, repo_requests
 from growqr.agents.conflicts import settle
 from growqr.agents.job import TaskFailed, TaskJob
 from growqr.agents.repo_operations import RepoOperations
 from growqr.agents.subagent import SubAgent
-from growqr.agents.tool_work import logged, work_with_tools
 from growqr.errors import GrowError
 from growqr.events import TaskResult
 from growqr.git.forge import Author
-from growqr.models.provider import is_offline
 
 INSTRUCTIONS = (
     "You look after one user's Git repositories with your tools. Do exactly what the task asks, "
@@ -30,11 +26,14 @@ class RepoAgent(SubAgent):
         if kept is not None:
             return await self._settle(job, str(kept))
         operations = RepoOperations(self.spec, self.services.repos, self.services.forge)
-        if is_offline(self.services.model):
+        if self.services.model.offline:
             summary = await self._by_rules(job, operations)
         else:
-            tools = [_logged(job, operation) for operation in _tools(operations)]
-            summary = await work_with_tools(job, INSTRUCTIONS, tools)
+            model = await self.services.model.load()
+            from growqr.agents.tool_work import tool_of, work_with_tools
+
+            tools = [tool_of(job, operation) for operation in _tools(operations)]
+            summary = await work_with_tools(job, model, INSTRUCTIONS, tools)
         return TaskResult(summary=summary)
 
     async def _settle(self, job: TaskJob, kept: str) -> TaskResult:
@@ -85,14 +84,3 @@ def _tools(operations: RepoOperations) -> list[Callable[..., Awaitable[str]]]:
         operations.list_commits,
         operations.list_pull_requests,
     ]
-
-
-def _logged(job: TaskJob, operation: Callable[..., Awaitable[str]]) -> Tool[None]:
-    schema = Tool(operation).tool_def
-    return Tool.from_schema(
-        logged(job, operation),
-        schema.name,
-        schema.description,
-        schema.parameters_json_schema,
-        sequential=True,
-    )

@@ -1,21 +1,20 @@
 """The service agent: calls the programs that the operator has set up for agents."""
 
 import json
-from typing import Any
-
-from pydantic_ai.tools import Tool
+from typing import TYPE_CHECKING, Any
 
 from growqr.agents.backing import Caller
 from growqr.agents.job import TaskFailed, TaskJob
 from growqr.agents.messages import cut
 from growqr.agents.service_requests import help_on, parse_requests
 from growqr.agents.subagent import SubAgent
-from growqr.agents.tool_work import logged, work_with_tools
 from growqr.errors import GrowError
 from growqr.events import TaskResult
 from growqr.ids import derived_id
-from growqr.models.provider import is_offline
 from growqr.settings import BackingService, ServiceOperation
+
+if TYPE_CHECKING:
+    from pydantic_ai.tools import Tool
 
 INSTRUCTIONS = (
     "You call services for one user with your tools. Do exactly what the task asks, then say in a "
@@ -32,14 +31,17 @@ class ServiceAgent(SubAgent):
     max_running = 3
 
     async def run_task(self, job: TaskJob) -> TaskResult:
-        if is_offline(self.services.model):
+        if self.services.model.offline:
             return TaskResult(summary=await self._by_rules(job))
+        model = await self.services.model.load()
+        from growqr.agents.tool_work import work_with_tools
+
         tools = [
             self._tool(job, service, operation)
             for service in self.services.backing.services
             for operation in service.operations
         ]
-        return TaskResult(summary=await work_with_tools(job, INSTRUCTIONS, tools))
+        return TaskResult(summary=await work_with_tools(job, model, INSTRUCTIONS, tools))
 
     async def _by_rules(self, job: TaskJob) -> str:
         services = self.services.backing.services
@@ -67,7 +69,9 @@ class ServiceAgent(SubAgent):
 
     def _tool(
         self, job: TaskJob, service: BackingService, operation: ServiceOperation
-    ) -> Tool[None]:
+    ) -> "Tool[None]":
+        from growqr.agents.tool_work import described_tool
+
         async def call(**arguments: Any) -> str:
             return _shown(await self._call(job, service.name, operation.name, arguments))
 
@@ -79,7 +83,7 @@ class ServiceAgent(SubAgent):
             "required": list(operation.path_arguments),
             "additionalProperties": True,
         }
-        return Tool.from_schema(logged(job, call), named, about, schema, sequential=True)
+        return described_tool(job, call, named, about, schema)
 
     async def _call(
         self, job: TaskJob, service: str, operation: str, arguments: dict[str, Any]

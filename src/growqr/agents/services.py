@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pydantic_ai.models import Model
     from pyrivet import Client
 
     from growqr.agents.backing import BackingServices
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from growqr.git.forge import Forge
     from growqr.git.repos import RepoService
     from growqr.identity.tokens import TokenService
+    from growqr.models.provider import LanguageModel
     from growqr.opencode.workspaces import Workspaces
     from growqr.settings import Settings
 
@@ -36,7 +36,7 @@ class AgentServices:
     memory: Memory
     repos: RepoService
     workspaces: Workspaces
-    model: Model
+    model: LanguageModel
     client: Client
     tokens: TokenService
     backing: BackingServices

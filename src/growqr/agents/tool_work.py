@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic_ai import Agent
 from pydantic_ai.exceptions import AgentRunError
+from pydantic_ai.models import Model
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import Tool
 from pydantic_ai.usage import RunUsage, UsageLimits
@@ -12,13 +13,17 @@ from pydantic_ai.usage import RunUsage, UsageLimits
 from growqr.agents.job import TaskFailed, TaskJob
 from growqr.errors import GrowError
 
+Operation = Callable[..., Awaitable[str]]
 
-async def work_with_tools(job: TaskJob, instructions: str, tools: Sequence[Tool[None]]) -> str:
+
+async def work_with_tools(
+    job: TaskJob, model: Model, instructions: str, tools: Sequence[Tool[None]]
+) -> str:
     """Run the task's prompt to its end and return the model's last words; raises TaskFailed."""
     services = job.agent.services
     settings = services.settings.model
     agent = Agent(
-        services.model,
+        model,
         instructions=instructions,
         tools=tools,
         model_settings=ModelSettings(request_timeout=settings.request_seconds),
@@ -35,9 +40,20 @@ async def work_with_tools(job: TaskJob, instructions: str, tools: Sequence[Tool[
     return answer.output
 
 
-def logged(job: TaskJob, operation: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[str]]:
-    """Return the operation so that it logs its outcome and tells the model of refusals."""
+def tool_of(job: TaskJob, operation: Operation) -> Tool[None]:
+    """Return the operation as a tool, which its signature and docstring describe."""
+    told = Tool(operation).tool_def
+    return described_tool(job, operation, told.name, told.description, told.parameters_json_schema)
 
+
+def described_tool(
+    job: TaskJob, operation: Operation, name: str, about: str | None, schema: dict[str, Any]
+) -> Tool[None]:
+    """Return the operation as a tool. It logs its outcome and tells the model of refusals."""
+    return Tool.from_schema(_logged(job, operation), name, about, schema, sequential=True)
+
+
+def _logged(job: TaskJob, operation: Operation) -> Operation:
     async def call(**arguments: Any) -> str:
         try:
             outcome = await operation(**arguments)

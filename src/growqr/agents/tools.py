@@ -17,8 +17,8 @@ from growqr.agents.memory_past import moment
 from growqr.agents.messages import cut
 from growqr.agents.quest import wanted_quest
 from growqr.agents.quests import load_quests
+from growqr.agents.turn import Turn
 from growqr.agents.turn_memory import MOST, TurnMemory
-from growqr.agents.turns import Turn
 from growqr.errors import InvalidInput, NotFound
 from growqr.git.repos import ref_of
 from growqr.ids import derived_id

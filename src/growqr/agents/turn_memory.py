@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from growqr.agents import journal
 from growqr.agents.conflicts import settling_task
 from growqr.agents.memory_drafts import Draft, Write
-from growqr.agents.turns import recorded_results
+from growqr.agents.turn import recorded_results
 from growqr.git.forge import CommitInfo, MergeConflict
 
 if TYPE_CHECKING:

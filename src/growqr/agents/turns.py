@@ -8,9 +8,9 @@ written step; results that are there are read, not made again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pydantic_ai import Agent, RunContext
 from pydantic_ai.exceptions import (
@@ -37,21 +37,16 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import Model
 from pydantic_ai.run import AgentRun
 from pydantic_ai.settings import ModelSettings
-from pydantic_ai.toolsets import AbstractToolset, ToolsetTool, WrapperToolset
+from pydantic_ai.toolsets import ToolsetTool, WrapperToolset
 from pydantic_ai.usage import UsageLimits
 from pyrivet import ActionError
 
-from growqr.agents import journal
 from growqr.agents.early_start import EarlyStart
-from growqr.agents.eventlog import Change
+from growqr.agents.tools import toolset
+from growqr.agents.turn import HISTORY_MESSAGES, Turn, recorded_results
 from growqr.errors import GrowError, Unavailable
 from growqr.events import ChannelMessage
 
-if TYPE_CHECKING:
-    from growqr.agents.grow import GrowAgent
-    from growqr.agents.turn_memory import TurnMemory
-
-HISTORY_MESSAGES = 30
 HISTORY_CHARS = 40_000
 DELTA_SECONDS = 0.025
 DELTA_CHARS = 200
@@ -77,36 +72,6 @@ class ModelRefused(GrowError):
     code = "model_refused"
     status = 502
     title = "The language model refused"
-
-
-@dataclass
-class Turn:
-    """A turn in progress; tools reach it as `ctx.deps`."""
-
-    grow: GrowAgent
-    message: ChannelMessage
-    instructions: str
-    saved: dict[str, Any]
-    """What the journal held when the turn started."""
-    memory: TurnMemory
-    step: int = 0
-    tokens: int = 0
-    """Model tokens used since the turn (re)started."""
-    task_ids: list[str] = field(default_factory=list)
-    with_result: list[Callable[[Change], object]] = field(default_factory=list)
-    """What else is written in the transaction that records the running tool's result."""
-
-    def operation(self, tool_call_id: str | None) -> str:
-        """Return the id of one tool call's effect: the same after a crash."""
-        return f"{self.message.id}:{self.step}:{tool_call_id}"
-
-    async def record(self, key: str, value: Any) -> None:
-        """Write a step or a result; durable when this returns."""
-        extras, self.with_result = self.with_result, []
-        async with self.grow.event_log.change() as change:
-            journal.put(change, self.message.id, key, value)
-            for extra in extras:
-                extra(change)
 
 
 @dataclass
@@ -141,15 +106,13 @@ class JournaledToolset(WrapperToolset[Turn]):
         return value
 
 
-def build_agent(
-    model: Model, tools: AbstractToolset[Turn], *, request_seconds: float
-) -> Agent[Turn, str]:
+def build_agent(model: Model, *, request_seconds: float) -> Agent[Turn, str]:
     """Return the agent that runs turns; it holds no state of any one turn."""
     agent = Agent(
         model,
         deps_type=Turn,
         output_type=str,
-        toolsets=[JournaledToolset(tools)],
+        toolsets=[JournaledToolset(toolset())],
         model_settings=ModelSettings(request_timeout=request_seconds),
         retries=2,
     )
@@ -161,8 +124,8 @@ def build_agent(
     return agent
 
 
-async def run_turn(agent: Agent[Turn, str], turn: Turn, history: list[ModelMessage]) -> str:
-    """Run the turn to its end and return the reply's text.
+async def run_turn(agent: Agent[Turn, str], turn: Turn, earlier: Sequence[ChannelMessage]) -> str:
+    """Run the turn to its end and return the reply's text; `earlier` are the channel's messages.
 
     Raises:
         ModelUnavailable: the model did not answer; the turn can go on from its journal.
@@ -171,7 +134,7 @@ async def run_turn(agent: Agent[Turn, str], turn: Turn, history: list[ModelMessa
     steps = _recorded_steps(turn.saved)
     turn.step = len(steps)
     turn.task_ids = [id_ for result in recorded_results(turn.saved) for id_ in result["task_ids"]]
-    past = history + [message for step in steps for message in step]
+    past = history_of(earlier) + [message for step in steps for message in step]
     settings = turn.grow.services.settings.model
     limits = UsageLimits(request_limit=max(1, settings.max_turn_steps - len(steps)))
     prompt = None if steps else turn.message.text
@@ -233,16 +196,6 @@ def _recorded_steps(saved: dict[str, Any]) -> list[list[ModelMessage]]:
     while (dumped := saved.get(f"step:{len(steps) + 1}")) is not None:
         steps.append(ModelMessagesTypeAdapter.validate_python(dumped))
     return steps
-
-
-def recorded_results(saved: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what the journal holds of tools that have run, by step.
-
-    The model's library runs only the last step's tools again; those of earlier steps are part
-    of the messages by then.
-    """
-    keys = [key for key in saved if key.startswith("result:")]
-    return [saved[key] for key in sorted(keys, key=lambda key: int(key.split(":")[1]))]
 
 
 def history_of(messages: Sequence[ChannelMessage]) -> list[ModelMessage]:

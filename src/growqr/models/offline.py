@@ -19,8 +19,7 @@ from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls
 
 from growqr.models.offline_requests import Call, Say, understand
 from growqr.models.offline_words import report
-
-OFFLINE_MODEL = "offline"
+from growqr.models.provider import OFFLINE_MODEL
 
 _CHUNK_CHARS = 60
 

@@ -1,21 +1,64 @@
-"""The Grow Agent's language model, as the settings name it."""
+"""The Grow Agent's language model, as the settings name it.
 
-from pydantic_ai.models import Model
+The libraries that speak with models are a fifth of a process' memory and half of its start: they
+are loaded by what needs a model, and by nothing before that.
+"""
 
-from growqr.models.offline import OFFLINE_MODEL, offline_model
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
 from growqr.settings import ModelSettings
+from growqr.settling import settle
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+
+OFFLINE_MODEL = "offline"
+"""Name of the built-in one that is no intelligence."""
+
+
+class LanguageModel:
+    """The model that a worker's agents use. `given` takes the place of the one in the settings."""
+
+    def __init__(self, settings: ModelSettings, given: Model | None = None) -> None:
+        chosen = OFFLINE_MODEL if settings.provider == "offline" else settings.name
+        self.name = given.model_name if given is not None else chosen
+        self._settings = settings
+        self._model = given
+        self._loading = asyncio.Lock()
+
+    @property
+    def offline(self) -> bool:
+        """Whether it is the built-in one that is no intelligence."""
+        return self.name == OFFLINE_MODEL
+
+    @property
+    def loaded(self) -> bool:
+        return self._model is not None
+
+    async def load(self) -> Model:
+        """Return the model; the first time its library is loaded, in a thread: about a second."""
+        async with self._loading:
+            if self._model is None:
+                self._model = await asyncio.to_thread(self._build)
+            return self._model
+
+    def _build(self) -> Model:
+        model = build_model(self._settings)
+        settle()
+        return model
 
 
 def build_model(settings: ModelSettings) -> Model:
-    """Return the model to use; connects to nothing yet.
-
-    Each provider's library is read only when it is chosen: together they would take half of
-    the start and much memory.
-    """
+    """Return the model to use; loads its library, and connects to nothing yet."""
     key = settings.api_key.get_secret_value()
     base_url = settings.base_url or None
     match settings.provider:
         case "offline":
+            from growqr.models.offline import offline_model
+
             return offline_model()
         case "anthropic":
             from pydantic_ai.models.anthropic import AnthropicModel
@@ -45,8 +88,3 @@ def build_model(settings: ModelSettings) -> Model:
             # Local servers often want no key, but the client insists on some text.
             provider = OpenAIProvider(api_key=key or "none", base_url=base_url)
             return OpenAIChatModel(settings.name, provider=provider)
-
-
-def is_offline(model: Model) -> bool:
-    """Whether `model` is the built-in one that is no intelligence."""
-    return model.model_name == OFFLINE_MODEL
