@@ -1,6 +1,7 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 
+import { endOf } from '@/lib/days';
 import { event, json, problem } from '@/testing/fakeServer';
 import { platform, renderApp } from '@/testing/renderApp';
 
@@ -118,6 +119,26 @@ describe('memory', () => {
     });
   });
 
+  it('leads to the oldest change, page by page', async () => {
+    let away = true;
+    platform()
+      .on('GET /memory', page([FILE]))
+      .on('GET /memory/history', ({ url }) => {
+        if (!url.searchParams.has('cursor')) return json({ items: [COMMIT], next_cursor: 'older' });
+        if (away) return problem(400, 'bad_cursor', 'Not now.');
+        return json({ items: [{ ...COMMIT, sha: '1', subject: 'init' }], next_cursor: null });
+      });
+    const { user } = renderApp('/app/memory');
+    const more = await screen.findByRole('button', { name: 'Show more' });
+    await user.click(more);
+    expect(await screen.findByRole('alert')).toHaveTextContent('Not now.');
+    away = false;
+    await user.click(more);
+    expect(await screen.findByRole('article', { name: 'init' })).toBeVisible();
+    expect(screen.getByRole('article', { name: COMMIT.subject })).toBeVisible();
+    expect(screen.queryByRole('button', { name: 'Show more' })).not.toBeInTheDocument();
+  });
+
   it('shows new files when the agent commits', async () => {
     const server = platform().on('GET /memory', page([])).on('GET /memory/history', page([]));
     renderApp('/app/memory');
@@ -131,7 +152,7 @@ describe('memory', () => {
   it('is read and searched as it was on a day', async () => {
     const then = { ...FILE, title: 'Coffee' };
     const look = (now: unknown, past: unknown) => (request: { url: URL }) =>
-      json(request.url.searchParams.get('at') === '2026-01-31' ? past : now);
+      json(request.url.searchParams.get('at') === endOf('2026-01-31') ? past : now);
     platform()
       .on('GET /memory', look({ items: [FILE] }, { items: [then] }))
       .on('GET /memory/history', page([COMMIT]))

@@ -1,11 +1,10 @@
-import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 
 import { ErrorState } from './ErrorState';
 import { Skeleton } from './Skeleton';
 
 interface Props<T> {
-  query: UseQueryResult<T>;
+  query: { data: T | undefined; error: Error | null; refetch: () => Promise<unknown> };
   /** Read aloud while it loads. */
   loading: string;
   children: (data: T) => ReactNode;

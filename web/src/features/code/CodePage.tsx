@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { FolderGit2 } from 'lucide-react';
 
@@ -6,20 +6,20 @@ import { useApi } from '@/api/ApiContext';
 import type { Repo } from '@/api/types';
 import { Badge } from '@/components/ui/Badge';
 import { PageHeader } from '@/components/ui/PageHeader';
-import { QueryView } from '@/components/ui/QueryView';
+import { PagesView } from '@/components/ui/PagesView';
 import { paths } from '@/config/paths';
 
 import { reposQuery } from './api';
 
 /** The user's repositories: the life repository and the projects. */
 export function CodePage() {
-  const repos = useQuery(reposQuery(useApi()));
+  const repos = useInfiniteQuery(reposQuery(useApi()));
   return (
     <div className="flex h-full min-h-0 flex-col">
       <PageHeader title="Code" subtitle="Your repositories, their branches and pull requests" />
       <div className="min-h-0 flex-1 overflow-y-auto">
         <div className="mx-auto max-w-3xl px-4 py-6 md:px-6">
-          <QueryView query={repos} loading="Loading repositories">
+          <PagesView query={repos} loading="Loading repositories">
             {(found) => (
               <>
                 <ul className="space-y-3">
@@ -36,7 +36,7 @@ export function CodePage() {
                 )}
               </>
             )}
-          </QueryView>
+          </PagesView>
         </div>
       </div>
     </div>

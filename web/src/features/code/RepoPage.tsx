@@ -1,10 +1,11 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 
 import { useApi } from '@/api/ApiContext';
 import { repoQuery } from '@/api/git';
 import { BackLink } from '@/components/ui/BackLink';
 import { CodeBlock } from '@/components/ui/CodeBlock';
 import { PageHeader } from '@/components/ui/PageHeader';
+import { PagesView } from '@/components/ui/PagesView';
 import { QueryView } from '@/components/ui/QueryView';
 import { Section } from '@/components/ui/Section';
 import { paths } from '@/config/paths';
@@ -18,9 +19,9 @@ import { PullRequestList } from './PullRequestList';
 export function RepoPage({ repoId }: { repoId: string }) {
   const api = useApi();
   const repo = useQuery(repoQuery(api, repoId));
-  const pullRequests = useQuery(pullRequestsQuery(api, repoId));
-  const branches = useQuery(branchesQuery(api, repoId));
-  const commits = useQuery(commitsQuery(api, repoId));
+  const pullRequests = useInfiniteQuery(pullRequestsQuery(api, repoId));
+  const branches = useInfiniteQuery(branchesQuery(api, repoId));
+  const commits = useInfiniteQuery(commitsQuery(api, repoId));
   return (
     <div className="flex h-full min-h-0 flex-col">
       <PageHeader title={repo.data?.name ?? 'Repository'} subtitle={repo.data?.description}>
@@ -32,12 +33,12 @@ export function RepoPage({ repoId }: { repoId: string }) {
             {({ clone_url: url }) => <CodeBlock language="shell" text={`git clone ${url}`} />}
           </QueryView>
           <Section title="Pull requests">
-            <QueryView query={pullRequests} loading="Loading pull requests">
+            <PagesView query={pullRequests} loading="Loading pull requests">
               {(items) => <PullRequestList repoId={repoId} items={items} />}
-            </QueryView>
+            </PagesView>
           </Section>
           <Section title="Branches">
-            <QueryView query={branches} loading="Loading branches">
+            <PagesView query={branches} loading="Loading branches">
               {(items) => (
                 <BranchList
                   repoId={repoId}
@@ -45,12 +46,12 @@ export function RepoPage({ repoId }: { repoId: string }) {
                   base={repo.data?.default_branch ?? 'main'}
                 />
               )}
-            </QueryView>
+            </PagesView>
           </Section>
           <Section title="Commits">
-            <QueryView query={commits} loading="Loading commits">
+            <PagesView query={commits} loading="Loading commits">
               {(items) => <CommitList repoId={repoId} items={items} />}
-            </QueryView>
+            </PagesView>
           </Section>
         </div>
       </div>

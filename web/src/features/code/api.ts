@@ -2,23 +2,16 @@ import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query
 
 import { useApi } from '@/api/ApiContext';
 import type { ApiClient } from '@/api/client';
-import type { Branch, Commit, Page, PullRequest, PullRequestState, Repo } from '@/api/types';
+import { pagesQuery } from '@/api/pages';
+import type { Branch, Commit, PullRequest, PullRequestState, Repo } from '@/api/types';
 
 export function reposQuery(api: ApiClient) {
-  return queryOptions({
-    queryKey: ['repos'],
-    queryFn: async ({ signal }) =>
-      (await api.get<Page<Repo>>('/git/repos', { limit: 100 }, { signal })).items,
-  });
+  return pagesQuery<Repo>(api, ['repos'], '/git/repos', { limit: 100 });
 }
 
-/** The first page of something that a repository has. */
+/** Something that a repository has many of. */
 function partQuery<T>(api: ApiClient, repoId: string, part: string) {
-  return queryOptions({
-    queryKey: ['repos', repoId, part],
-    queryFn: async ({ signal }) =>
-      (await api.get<Page<T>>(`/git/repos/${repoId}/${part}`, { limit: 50 }, { signal })).items,
-  });
+  return pagesQuery<T>(api, ['repos', repoId, part], `/git/repos/${repoId}/${part}`, { limit: 50 });
 }
 
 export function branchesQuery(api: ApiClient, repoId: string) {

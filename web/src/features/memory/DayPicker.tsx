@@ -2,6 +2,7 @@ import { X } from 'lucide-react';
 
 import { IconButton } from '@/components/ui/IconButton';
 import { Time } from '@/components/ui/Time';
+import { dayOf } from '@/lib/days';
 
 interface Props {
   /** A date, or an exact moment; none is now. */
@@ -11,7 +12,7 @@ interface Props {
 
 /** Takes the reader back to a day, and tells that this is not now. */
 export function DayPicker({ value, onChange }: Props) {
-  const today = new Date().toISOString().slice(0, 10);
+  const day = value !== undefined && value.length > 10 ? dayOf(new Date(value)) : value;
   return (
     <div className="mt-2">
       <div className="flex h-9 items-center gap-2 px-2.5 text-sm text-ink-soft">
@@ -19,8 +20,8 @@ export function DayPicker({ value, onChange }: Props) {
         <input
           id="memory-day"
           type="date"
-          max={today}
-          value={value?.slice(0, 10) ?? ''}
+          max={dayOf(new Date())}
+          value={day ?? ''}
           onChange={({ target }) => onChange(target.value === '' ? undefined : target.value)}
           className="min-w-0 flex-1 rounded-lg border border-line bg-surface px-2 py-1"
         />

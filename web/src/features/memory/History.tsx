@@ -1,10 +1,9 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import { useApi } from '@/api/ApiContext';
 import type { Commit } from '@/api/types';
-import { ErrorState } from '@/components/ui/ErrorState';
-import { Skeleton } from '@/components/ui/Skeleton';
+import { PagesView } from '@/components/ui/PagesView';
 import { useLive } from '@/lib/live/LiveContext';
 
 import { historyQuery } from './api';
@@ -19,7 +18,7 @@ interface Props {
 /** Every change, newest first, each with a way back. */
 export function History({ path, onOpen }: Props) {
   const api = useApi();
-  const history = useQuery(historyQuery(api, path));
+  const history = useInfiniteQuery(historyQuery(api, path));
   const { grow } = useLive();
   const [reverting, setReverting] = useState<Commit | null>(null);
   return (
@@ -27,23 +26,26 @@ export function History({ path, onOpen }: Props) {
       <h2 className="mb-2 text-[15px] font-semibold">
         {path === undefined ? 'All changes' : 'Changes to this file'}
       </h2>
-      {history.isPending && <Skeleton lines={5} label="Loading history" />}
-      {history.error !== null && (
-        <ErrorState error={history.error} retry={() => void history.refetch()} />
-      )}
-      {history.data?.length === 0 && <p className="text-sm text-ink-soft">No change yet.</p>}
-      <ol className="divide-y divide-line">
-        {history.data?.map((commit) => (
-          <li key={commit.sha}>
-            <CommitRow
-              commit={commit}
-              repoId={grow.repo_id}
-              onOpen={onOpen}
-              onRevert={() => setReverting(commit)}
-            />
-          </li>
-        ))}
-      </ol>
+      <PagesView query={history} loading="Loading history">
+        {(commits) =>
+          commits.length === 0 ? (
+            <p className="text-sm text-ink-soft">No change yet.</p>
+          ) : (
+            <ol className="divide-y divide-line">
+              {commits.map((commit) => (
+                <li key={commit.sha}>
+                  <CommitRow
+                    commit={commit}
+                    repoId={grow.repo_id}
+                    onOpen={onOpen}
+                    onRevert={() => setReverting(commit)}
+                  />
+                </li>
+              ))}
+            </ol>
+          )
+        }
+      </PagesView>
       {reverting !== null && (
         <RevertDialog commit={reverting} onClose={() => setReverting(null)} />
       )}

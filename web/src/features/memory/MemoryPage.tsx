@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { NotebookPen } from 'lucide-react';
 import { useState } from 'react';
 
@@ -7,7 +7,7 @@ import { ApiError } from '@/api/problem';
 import { cx } from '@/components/ui/cx';
 import { EmptyState } from '@/components/ui/EmptyState';
 import { PageHeader } from '@/components/ui/PageHeader';
-import { QueryView } from '@/components/ui/QueryView';
+import { PagesView } from '@/components/ui/PagesView';
 
 import { filesQuery } from './api';
 import { DayPicker } from './DayPicker';
@@ -31,7 +31,7 @@ interface Props extends MemoryPlace {
 /** What the agent knows, now or on a day: files, their text, and every change with its way back. */
 export function MemoryPage({ path, at, onGo }: Props) {
   const api = useApi();
-  const files = useQuery(filesQuery(api, at));
+  const files = useInfiniteQuery(filesQuery(api, at));
   const [search, setSearch] = useState('');
   const open = (next: string | undefined): void => onGo({ path: next, at });
   const lookBack = (next: string | undefined): void => onGo({ path, at: next });
@@ -60,9 +60,9 @@ export function MemoryPage({ path, at, onGo }: Props) {
               <p className="mt-4 px-2.5 text-sm text-ink-soft">Your agent knew nothing yet on that day.</p>
             )}
             {search === '' && !tooEarly && (
-              <QueryView query={files} loading="Loading files">
+              <PagesView query={files} loading="Loading files">
                 {(found) => <FileList files={found} selected={path} onOpen={open} />}
-              </QueryView>
+              </PagesView>
             )}
           </div>
           <div className="px-4 py-6 md:px-8 lg:overflow-y-auto">
