@@ -2,7 +2,7 @@ import { CopyButton } from './CopyButton';
 
 export function CodeBlock({ text, language = '' }: { text: string; language?: string }) {
   return (
-    <div className="overflow-hidden rounded-xl border border-line bg-code">
+    <div dir="ltr" className="overflow-hidden rounded-xl border border-line bg-code">
       <div className="flex h-9 items-center justify-between gap-2 border-b border-line pr-1 pl-3.5">
         <span className="truncate font-mono text-xs text-ink-faint" title={language}>
           {language === '' ? 'text' : language}

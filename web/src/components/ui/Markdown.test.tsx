@@ -1,6 +1,6 @@
 import { render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { Markdown } from './Markdown';
 
@@ -29,5 +29,31 @@ describe('Markdown', () => {
     await user.click(screen.getByRole('button', { name: 'Copy code' }));
     expect(await navigator.clipboard.readText()).toBe('print("hi")\nprint(1 < 2)\n');
     expect(screen.getByRole('button', { name: 'Copied' })).toBeVisible();
+  });
+
+  it('lets each part begin where its own letters do, and code always at the left', () => {
+    const { container } = render(
+      <Markdown text={'Hello\n\nשלום\n\n1. אחת\n2. שתיים\n\n```\nשלום = 1\n```\n\n3. third'} />,
+    );
+    const directions = [...container.querySelectorAll('[dir]')].map(
+      (part) => `${part.tagName} ${part.getAttribute('dir')}`,
+    );
+    expect(directions).toEqual(['P auto', 'P auto', 'OL auto', 'DIV ltr', 'OL auto']);
+    expect(container.querySelectorAll('ol')[1]).toHaveAttribute('start', '3');
+  });
+
+  it('copies where the browser has no clipboard to write to, too', async () => {
+    const user = userEvent.setup();
+    vi.spyOn(navigator, 'clipboard', 'get').mockReturnValue(undefined as never);
+    const setData = vi.fn();
+    Reflect.set(document, 'execCommand', () => {
+      const copy = new Event('copy', { cancelable: true });
+      return !document.dispatchEvent(Object.assign(copy, { clipboardData: { setData } }));
+    });
+    render(<Markdown text={'```\nls\n```'} />);
+    await user.click(screen.getByRole('button', { name: 'Copy code' }));
+    expect(await screen.findByRole('button', { name: 'Copied' })).toBeVisible();
+    expect(setData).toHaveBeenCalledWith('text/plain', 'ls\n');
+    Reflect.deleteProperty(document, 'execCommand');
   });
 });

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { memo } from 'react';
+import { createElement, memo, type ComponentProps } from 'react';
 import ReactMarkdown, { type Components } from 'react-markdown';
 import remarkGfm from 'remark-gfm';
 
@@ -8,11 +8,20 @@ import { CodeBlock } from './CodeBlock';
 /** A page of this app: it opens in the tab where one is. */
 const OWN_PAGE = /^\/app\/[\w/-]+$/;
 
+/** What begins where its own first letter says: at the right in Hebrew or Arabic. */
+const BLOCKS = ['p', 'ul', 'ol', 'blockquote', 'table', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6'] as const;
+
+function eitherWay(tag: string) {
+  return ({ className, start, children }: ComponentProps<'ol'>) =>
+    createElement(tag, { dir: 'auto', className, start }, children);
+}
+
 /**
  * No raw HTML, and no images: an address that a model wrote would be asked for by the browser
  * and could carry something out. Links are opened only by a person.
  */
 const COMPONENTS: Components = {
+  ...Object.fromEntries(BLOCKS.map((tag) => [tag, eitherWay(tag)])),
   a: ({ href, children }) =>
     href !== undefined && OWN_PAGE.test(href) ? (
       <Link to={href}>{children}</Link>

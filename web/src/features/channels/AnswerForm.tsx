@@ -46,6 +46,7 @@ export function AnswerForm({ options, busy, onAnswer }: Props) {
       )}
       <div className="flex gap-2">
         <textarea
+          dir="auto"
           rows={Math.min(MAX_ROWS, text.split('\n').length)}
           aria-label={options.length > 0 ? 'Another answer' : 'Your answer'}
           placeholder={options.length > 0 ? 'Or say it in your words' : 'Your answer'}

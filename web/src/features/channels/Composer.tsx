@@ -71,6 +71,7 @@ export function Composer({ channelName, maxChars, onSend, draft = '', onDraft, b
         )}
       >
         <textarea
+          dir="auto"
           ref={field}
           data-first-focus
           rows={1}
