@@ -3,12 +3,13 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from pyrivet import RivetError
+from pyrivet import ActionError, RivetError
 
 from growqr.api import events as events_module
 from growqr.api.agents_gateway import AgentGateway, AgentUnavailable
 from growqr.api.events import CursorAhead, EventHub, TooManyStreams
 from growqr.db.tables import ActorRow
+from growqr.errors import NotFound
 from tests.api.fake_engine import LOST, FakeAgent, FakeClient
 
 pytestmark = pytest.mark.anyio
@@ -211,6 +212,17 @@ async def test_without_an_engine_following_fails_and_leaves_nothing(
     assert hub.subscriptions == 0
 
 
+async def test_streams_of_one_agent_can_be_ended(hub: EventHub, agent: FakeAgent) -> None:
+    agent.emit("task.log", {})
+    other = ActorRow(id="act_2", user_id="usr_1", name="coding")
+    async with hub.follow(ACTOR, 0) as source, hub.follow(other, 0):
+        await take(source, 1)
+        await hub.end(ACTOR.id)
+        await hub.end("act_nobody")
+        assert await anext(source, b"end") == b"end"
+        assert hub.subscriptions == 1
+
+
 async def test_closing_the_hub_ends_streams(hub: EventHub, agent: FakeAgent) -> None:
     agent.emit("task.log", {})
     async with hub.follow(ACTOR, 0) as source:
@@ -218,6 +230,18 @@ async def test_closing_the_hub_ends_streams(hub: EventHub, agent: FakeAgent) -> 
         rest = asyncio.create_task(anext(source, b"end"))
         await hub.aclose()
         assert await rest == b"end"
+
+
+async def test_streams_of_an_agent_that_was_removed_end(hub: EventHub, agent: FakeAgent) -> None:
+    agent.emit("task.log", {})
+    async with hub.follow(ACTOR, 0) as source:
+        await take(source, 1)
+        agent.tell(ActionError("not_found", "gone"))
+        assert await anext(source, b"end") == b"end"
+        with pytest.raises(NotFound):
+            async with hub.follow(ACTOR, 0):
+                pass
+    assert hub.subscriptions == 0
 
 
 async def test_a_user_may_hold_only_so_many_streams(hub: EventHub) -> None:

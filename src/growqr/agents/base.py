@@ -14,7 +14,7 @@ from growqr.agents.messages import Notice, PostMessage
 from growqr.agents.outbox import Letter, Outbox
 from growqr.agents.services import AgentServices
 from growqr.agents.spec import AgentSpec, load_spec
-from growqr.errors import GrowError
+from growqr.errors import GrowError, NotFound
 from growqr.events import ChannelMessage, Event
 from growqr.identity.tokens import TokenInvalid
 from growqr.ids import derived_id, new_id
@@ -51,6 +51,9 @@ class AgentActor(Actor):
     def __init__(self, services: AgentServices) -> None:
         super().__init__()
         self.services = services
+        self.gone = False
+        """The registry knows no such agent: its user has left."""
+        self._lived = True
         self.running = True
         self.status: AgentStatus = "idle"
         self.inbox: dict[str, ChannelMessage] = {}
@@ -68,10 +71,24 @@ class AgentActor(Actor):
         except TokenInvalid:
             message = "This agent takes calls from the platform only."
             raise ActionError("unauthorized", message) from None
+        if self.gone:
+            # Whoever still follows an agent that was removed makes it anew by that. One that has
+            # lived is kept: perhaps the registry is lost, and will be back.
+            if not self._lived:
+                self.destroy()
+            raise ActionError("not_found", "There is no such agent any more.")
 
     async def on_start(self) -> None:
-        async with self.services.db.session() as session:
-            self.spec = await load_spec(session, self.key[0])
+        try:
+            async with self.services.db.session() as session:
+                self.spec = await load_spec(session, self.key[0])
+        except NotFound:  # to fail would make the engine try again and again
+            self.gone = True
+            self._lived = bool(
+                await self.db.query("SELECT 1 FROM sqlite_master WHERE name = 'events'")
+            )
+            log.warning("agent.not_registered", actor_id=self.key[0])
+            return
         self.event_log = EventLog(
             self,
             actor_id=self.spec.actor_id,

@@ -89,6 +89,8 @@ class CodingAgent(SubAgent):
             await (await self._workspace()).stop("the agent was stopped")
 
     async def on_destroy(self) -> None:
+        if self.gone:
+            return
         spec = self.spec
         if spec.workspace_id is not None:
             await self.services.workspaces.remove(

@@ -91,11 +91,13 @@ class GrowAgent(AgentActor):
 
     async def on_sleep(self) -> None:
         self.snapshots.stop()
-        await self.snapshots.write()
+        if not self.gone:
+            await self.snapshots.write()
 
     async def on_destroy(self) -> None:
         self.snapshots.stop()
-        await self.services.memory.erase(self.spec.repo)
+        if not self.gone:
+            await self.services.memory.erase(self.spec.repo)
 
     async def running_changed(self) -> None:
         if not self.running:

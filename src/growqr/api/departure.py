@@ -70,6 +70,7 @@ async def remove_user(services: Services, user_id: str) -> None:
         with suppress(GrowError):  # what an interrupted call left may be past running
             await services.agents.set_running(row, False)
     for row in reversed(rows):
+        await services.events.end(row.id)
         await services.agents.remove(row)
     if services.billing is not None:
         await services.billing.subscriptions.forget_user(user_id)
@@ -80,3 +81,6 @@ async def remove_user(services: Services, user_id: str) -> None:
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     async with services.db.session() as session:
         await session.execute(delete(User).where(User.id == user_id))
+    for row in reversed(rows):  # who followed one in another process may have made it anew
+        with suppress(GrowError):
+            await services.agents.remove(row)

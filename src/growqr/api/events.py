@@ -20,7 +20,7 @@ import structlog
 
 from growqr.api.agents_gateway import AgentGateway, AgentUnavailable
 from growqr.db.tables import ActorRow
-from growqr.errors import GrowError, InvalidInput, TooMany
+from growqr.errors import GrowError, InvalidInput, NotFound, TooMany
 
 log = structlog.get_logger(__name__)
 
@@ -134,6 +134,11 @@ class EventHub:
                     del self._streams[actor.id]
                 await stream.aclose()
 
+    async def end(self, actor_id: str) -> None:
+        """End every stream of an agent that is about to be removed: to follow it would make it."""
+        if (stream := self._streams.pop(actor_id, None)) is not None:
+            await stream.aclose()
+
     async def aclose(self) -> None:
         streams = list(self._streams.values())
         self._streams.clear()
@@ -163,6 +168,8 @@ class _Stream:
         self._news = asyncio.Event()
         self._subscribed = asyncio.Event()
         self._closed = False
+        self._gone: NotFound | None = None
+        """Why there is nothing to follow any more."""
         self._reading: dict[_Wanted, asyncio.Task[list[Frame]]] = {}
         """Reads of stored events that are under way."""
         self._upstream = asyncio.create_task(self._pump(), name=f"events {actor.id}")
@@ -174,6 +181,8 @@ class _Stream:
                 await self._subscribed.wait()
         except TimeoutError as error:
             raise AgentUnavailable("The agent does not answer now. Try again shortly.") from error
+        if self._gone is not None:
+            raise self._gone
 
     async def check_cursor(self, after: int) -> None:
         """Raise CursorAhead unless the event `after` exists (0 always does)."""
@@ -277,6 +286,11 @@ class _Stream:
                     pauses = _pauses()
                     async for event in events:
                         await self._take(event)
+            except NotFound as error:  # its user has left
+                self._gone, self._closed = error, True
+                self._subscribed.set()
+                self._wake()
+                return
             except GrowError as error:
                 log.warning("events.upstream_lost", actor_id=self._actor.id, code=error.code)
             except Exception:
