@@ -186,6 +186,18 @@ describe('a channel', () => {
     await waitFor(() => expect(screen.queryByText('Reconnecting…')).not.toBeInTheDocument());
   });
 
+  it('reads what could not be read when the server is back', async () => {
+    const server = platform()
+      .on('GET /quests', () => problem(503, 'unavailable', 'Starting up.'))
+      .on('GET /quests/runs', () => json({ items: [], next_cursor: null }));
+    renderApp('/app/quests');
+    expect(await screen.findByText('Starting up.')).toBeVisible();
+    server.on('GET /quests', () => json({ items: [], next_cursor: null }));
+    (await openStream(server)).end();
+    expect(await screen.findByText('No quests here')).toBeVisible();
+    expect(screen.queryByText('Starting up.')).not.toBeInTheDocument();
+  });
+
   it('keeps a message that was refused, to send it again', async () => {
     const server = platform().on('POST /actors/act_grow/message', () =>
       problem(409, 'agent_stopped', 'This agent is stopped.'),

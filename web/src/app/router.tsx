@@ -17,12 +17,13 @@ import { paths } from '@/config/paths';
 import { GoodbyePage } from '@/features/auth/GoodbyePage';
 import type { MemoryPlace } from '@/features/memory/MemoryPage';
 
-import { arrives } from './arrives';
+import { arrives, CodeMissing } from './arrives';
 import { LoginScreen, RegisterScreen } from './AuthScreens';
 import { NotFoundScreen } from './NotFoundScreen';
 import { PageFailed } from './PageFailed';
 import { PagePending } from './PagePending';
 import { SettingUp } from './SettingUp';
+import { useOnReturn } from './useOnReturn';
 
 export interface Context {
   session: SessionStore;
@@ -181,7 +182,11 @@ export function makeRouter(session: SessionStore, history?: RouterHistory) {
 
 function RouteFailed({ error }: { error: unknown }): ReactNode {
   const router = useRouter();
-  return <PageFailed error={error} retry={() => void router.invalidate()} />;
+  const retry = (): void => void router.invalidate();
+  useOnReturn(() => {
+    if (error instanceof CodeMissing) retry();
+  });
+  return <PageFailed error={error} retry={retry} />;
 }
 
 declare module '@tanstack/react-router' {

@@ -1,8 +1,9 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient, type Query } from '@tanstack/react-query';
 import { useEffect, useMemo, useState, type ReactNode } from 'react';
 
 import { useApi } from '@/api/ApiContext';
 import type { ApiClient } from '@/api/client';
+import { ApiError } from '@/api/problem';
 import { fetchChannels, fetchMessages, fetchTasks, provision } from '@/api/queries';
 import type { Actor } from '@/api/types';
 
@@ -20,6 +21,11 @@ const STALE_AFTER: Record<string, readonly string[]> = {
   billing: ['billing'],
   workspace: ['workspaces'],
 };
+
+/** What could not be read while the server was away is read when it is back. */
+function failedForNow({ state: { error } }: Query): boolean {
+  return error instanceof ApiError && error.retryable;
+}
 
 interface Start {
   grow: Actor;
@@ -99,7 +105,10 @@ export function LiveProvider({ children, loading, failed }: Props) {
       onState: (state) => {
         setConnection(state);
         if (state.kind === 'reconnecting') store.dispatch({ type: 'stream.broken' });
-        if (state.kind === 'live') void sender.resume();
+        if (state.kind === 'live') {
+          void sender.resume();
+          void client.refetchQueries({ type: 'active', predicate: failedForNow });
+        }
       },
     });
     return () => {
