@@ -181,7 +181,7 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
             memory=memory,
             repos=repos,
             workspaces=workspaces,
-            model=LanguageModel(settings.model),
+            model=LanguageModel(settings.model, when_loaded=settle),
             client=client,
             tokens=tokens,
             backing=backing,

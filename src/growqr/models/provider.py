@@ -7,10 +7,10 @@ are loaded by what needs a model, and by nothing before that.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from growqr.settings import ModelSettings
-from growqr.settling import settle
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -20,13 +20,23 @@ OFFLINE_MODEL = "offline"
 
 
 class LanguageModel:
-    """The model that a worker's agents use. `given` takes the place of the one in the settings."""
+    """The model that a worker's agents use. `given` takes the place of the one in the settings.
 
-    def __init__(self, settings: ModelSettings, given: Model | None = None) -> None:
+    `when_loaded` runs once, in the thread that has loaded its library.
+    """
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        given: Model | None = None,
+        *,
+        when_loaded: Callable[[], object] = lambda: None,
+    ) -> None:
         chosen = OFFLINE_MODEL if settings.provider == "offline" else settings.name
         self.name = given.model_name if given is not None else chosen
         self._settings = settings
         self._model = given
+        self._when_loaded = when_loaded
         self._loading = asyncio.Lock()
 
     @property
@@ -47,7 +57,7 @@ class LanguageModel:
 
     def _build(self) -> Model:
         model = build_model(self._settings)
-        settle()
+        self._when_loaded()
         return model
 
 
