@@ -49,6 +49,13 @@ async def test_metrics_count_by_route_and_not_by_address(ada: Person) -> None:
     assert ada.actor["id"] not in text
 
 
+async def test_metrics_keep_no_series_for_a_method_that_was_made_up(ada: Person) -> None:
+    await ada.http.request("FOO1", "/actors")
+    text = (await ada.http.get("/metrics")).text
+    assert 'method="other"' in text
+    assert "FOO1" not in text
+
+
 async def test_a_proxys_request_id_is_kept_unless_it_is_odd(anyone: httpx.AsyncClient) -> None:
     for given, kept in [("abcdefgh-1", True), ("short", False), ('x" onload="y', False)]:
         answer = await anyone.get("/healthz", headers={"x-request-id": given})

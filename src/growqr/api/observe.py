@@ -15,6 +15,8 @@ from growqr.ids import new_id
 
 log = structlog.get_logger(__name__)
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""A client may make up others, and each would be a series of its own for ever."""
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _GIVEN_ID = re.compile(rb"^[A-Za-z0-9_-]{8,64}$")
 
@@ -105,7 +107,7 @@ class Observe:
                 await self._app(scope, receive, observed)
             finally:
                 route = getattr(scope.get("route"), "path", "other")
-                method = scope["method"]
+                method = scope["method"] if scope["method"] in _METHODS else "other"
                 self._requests.labels(method, route, str(status)).inc()
                 self._seconds.labels(method, route).observe(answered)
                 log.info(
