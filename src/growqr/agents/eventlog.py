@@ -10,7 +10,12 @@ from pyrivet import Actor
 
 from growqr.events import Event, EventType, now
 
-SCHEMA = "CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, json TEXT NOT NULL);"
+TASK_ID = "json_extract(json, '$.task_id')"
+"""What to ask `events` by for those of one task, so that its index serves."""
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, json TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS events_by_task ON events ({TASK_ID}) WHERE {TASK_ID} IS NOT NULL;
+"""
 
 
 class Change:

@@ -8,6 +8,7 @@ from pyrivet import RivetError
 from sqlalchemy import select
 
 from growqr.agents import projection, snapshot
+from growqr.agents.eventlog import TASK_ID
 from growqr.agents.snapshot import (
     SavedActor,
     SavedMessage,
@@ -151,9 +152,8 @@ async def _runs(grow: "GrowAgent", tasks: list[Task]) -> list[SavedRun]:
     found = []
     for task in tasks:
         rows = await grow.db.query(
-            "SELECT json_extract(json, '$.data') AS data FROM events"
-            " WHERE json_extract(json, '$.type') = 'quest.started'"
-            " AND json_extract(json, '$.task_id') = ? LIMIT 1",
+            f"SELECT json_extract(json, '$.data') AS data FROM events WHERE {TASK_ID} = ?"  # noqa: S608
+            " AND json_extract(json, '$.type') = 'quest.started' LIMIT 1",
             task.id,
         )
         found += [SavedRun.model_validate_json(row["data"]) for row in rows]
