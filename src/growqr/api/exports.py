@@ -111,10 +111,10 @@ class Exports:
                 bundle.unlink()
             for row in rows:
                 messages = [message async for message in self._messages(row)]
-                archive.writestr(f"channels/{row.name}.json", _json(messages))
+                await _add(archive, f"channels/{row.name}.json", messages)
                 if row.name == "grow":
                     tasks = [task async for task in self._tasks(row)]
-                    archive.writestr("tasks.json", _json(tasks))
+                    await _add(archive, "tasks.json", tasks)
         path = self.folder.path / f"{secrets.token_urlsafe(32)}.zip"
         draft.chmod(0o600)
         draft.replace(path)
@@ -142,6 +142,11 @@ class Exports:
             before = page["before"]
             if before is None:
                 return
+
+
+async def _add(archive: zipfile.ZipFile, name: str, value: Any) -> None:
+    """Pack it away from the event loop: years of messages take seconds."""
+    await asyncio.to_thread(lambda: archive.writestr(name, _json(value)))
 
 
 async def _account(

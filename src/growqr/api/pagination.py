@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
@@ -41,8 +42,30 @@ def encode_cursor(position: str | int | None) -> str | None:
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
 
 
-def decode_position(cursor: str | None) -> str | int | None:
-    """Return the position behind a cursor; raises CursorInvalid."""
+def decode_text(cursor: str | None) -> str | None:
+    """Return the text behind a cursor; raises CursorInvalid."""
+    position = _position(cursor)
+    if isinstance(position, int):
+        raise CursorInvalid(_NOT_OURS)
+    return position
+
+
+def decode_number(cursor: str | None) -> int | None:
+    """Return the number behind a cursor; raises CursorInvalid."""
+    position = _position(cursor)
+    if isinstance(position, str):
+        raise CursorInvalid(_NOT_OURS)
+    return position
+
+
+def slice_of(items: Sequence[T], cursor: str | None, limit: int) -> tuple[Sequence[T], str | None]:
+    """One page of a list that is at hand, and the cursor of the next; raises CursorInvalid."""
+    start = decode_number(cursor) or 0
+    end = start + limit
+    return items[start:end], encode_cursor(end if end < len(items) else None)
+
+
+def _position(cursor: str | None) -> str | int | None:
     if cursor is None:
         return None
     try:
@@ -54,11 +77,3 @@ def decode_position(cursor: str | None) -> str | int | None:
     if type(position) is int and 0 <= position < 2**53:
         return position
     raise CursorInvalid(_NOT_OURS)
-
-
-def decode_number(cursor: str | None) -> int | None:
-    """Return the number behind a cursor; raises CursorInvalid."""
-    position = decode_position(cursor)
-    if isinstance(position, str):
-        raise CursorInvalid(_NOT_OURS)
-    return position

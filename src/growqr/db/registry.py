@@ -31,7 +31,7 @@ async def find_repo(session: AsyncSession, user_id: str, repo_id: str) -> Repo |
 
 
 async def set_actor_status(session: AsyncSession, actor_id: str, status: str) -> None:
-    """Record `running` or `stopped`."""
+    """Record `running`, `stopped` or `suspended`."""
     await session.execute(update(ActorRow).where(ActorRow.id == actor_id).values(status=status))
 
 

@@ -239,12 +239,12 @@ class Subscription(Base):
 
 
 class WebhookEvent(Base):
-    """A webhook that has been dealt with, so that a repeat costs nothing."""
+    """What a webhook told that must not count again, or be undone by what came before it."""
 
     __tablename__ = "webhook_events"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    """`stripe:evt_…` or `clerk:msg_…`."""
+    """`stripe:evt_…`, or `clerk-gone:user_…` of an account that was deleted there."""
     handled_at: Mapped[datetime] = mapped_column(default=_now, index=True)
 
 

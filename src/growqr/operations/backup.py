@@ -43,7 +43,7 @@ class BackupFailed(Unavailable):
 
 
 class CannotWrite(InvalidInput):
-    """There is no such folder, or no right to write in it."""
+    """There is no folder for the file, or no right to write in it."""
 
     code = "cannot_write"
 

@@ -8,18 +8,12 @@ from pathlib import Path
 from sqlalchemy import select
 
 from growqr.db.tables import ActorRow, Repo, User
-from growqr.errors import InvalidInput
 from growqr.git.pushes import pushes_of
 from growqr.git.repos import ref_of
 from growqr.git.verifying import Finding, Verdict, verify_repository
+from growqr.operations.backup import CannotWrite
 from growqr.operations.stores import Stores, open_stores
 from growqr.settings import Settings
-
-
-class CannotWrite(InvalidInput):
-    """The file named on the command line can't be written."""
-
-    code = "cannot_write"
 
 
 @dataclass(frozen=True)

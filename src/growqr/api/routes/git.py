@@ -3,9 +3,8 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -35,12 +34,12 @@ from growqr.api.git_models import (
 from growqr.api.idempotency import IdempotencyHeader, IdempotentRoute
 from growqr.api.pagination import (
     Cursor,
-    CursorInvalid,
     Limit,
     Page,
     decode_number,
-    decode_position,
+    decode_text,
     encode_cursor,
+    slice_of,
 )
 from growqr.api.services import Services
 from growqr.db.tables import Repo
@@ -50,8 +49,6 @@ from growqr.git.forge import Author
 from growqr.git.repos import ref_of
 from growqr.identity.principal import Principal
 from growqr.ids import new_id
-
-T = TypeVar("T")
 
 router = APIRouter(prefix="/git", tags=["git"], route_class=IdempotentRoute)
 
@@ -65,21 +62,6 @@ PullRequestNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 def author_of(user: Principal) -> Author:
     """The user as an author: everything in one's own repositories is one's to write."""
     return Author(user.user_id, user.name, frozenset({WRITE_ANYTHING}))
-
-
-def text_position(cursor: str | None) -> str | None:
-    """The text behind a cursor; raises CursorInvalid."""
-    position = decode_position(cursor)
-    if position is None or isinstance(position, str):
-        return position
-    raise CursorInvalid("This is not a cursor of this list.")
-
-
-def slice_of(items: Sequence[T], cursor: str | None, limit: int) -> tuple[Sequence[T], str | None]:
-    """One page of a list that is at hand, and the cursor of the next; raises CursorInvalid."""
-    start = decode_number(cursor) or 0
-    end = start + limit
-    return items[start:end], encode_cursor(end if end < len(items) else None)
 
 
 @router.post("/users/{user_id}/repo")
@@ -97,7 +79,7 @@ async def list_repos(
     user: CurrentUser, services: ServicesDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[RepoOut]:
     """The user's repositories, oldest first."""
-    rows = await services.repos.list(user.user_id, limit=limit + 1, after=text_position(cursor))
+    rows = await services.repos.list(user.user_id, limit=limit + 1, after=decode_text(cursor))
     more = rows[limit - 1].id if len(rows) > limit else None
     items = await asyncio.gather(*(_repo(services, row) for row in rows[:limit]))
     return Page(items=list(items), next_cursor=encode_cursor(more))
@@ -181,7 +163,7 @@ async def list_commits(
 ) -> Page[CommitOut]:
     """History, newest first."""
     commits = await services.forge.commits(
-        ref_of(repo), ref=ref, path=path, limit=limit + 1, after=text_position(cursor)
+        ref_of(repo), ref=ref, path=path, limit=limit + 1, after=decode_text(cursor)
     )
     more = commits[limit - 1].sha if len(commits) > limit else None
     items = [CommitOut.of(commit) for commit in commits[:limit]]

@@ -12,8 +12,8 @@ from growqr.agents.memory_past import moment
 from growqr.api.deps import CurrentUser, ServicesDep
 from growqr.api.git_models import CommitOut, Sha
 from growqr.api.idempotency import IdempotencyHeader, IdempotentRoute
-from growqr.api.pagination import Cursor, Limit, Page, encode_cursor
-from growqr.api.routes.git import author_of, slice_of, text_position
+from growqr.api.pagination import Cursor, Limit, Page, decode_text, encode_cursor, slice_of
+from growqr.api.routes.git import author_of
 from growqr.git.forge import RepoRef
 from growqr.git.layout import PRIMARY_NAME
 from growqr.git.repos import ref_of
@@ -158,9 +158,7 @@ async def list_memory_history(
     limit: Limit = 50,
 ) -> Page[CommitOut]:
     """Commits, newest first."""
-    commits = await services.memory.history(
-        repo, path, limit=limit + 1, after=text_position(cursor)
-    )
+    commits = await services.memory.history(repo, path, limit=limit + 1, after=decode_text(cursor))
     more = commits[limit - 1].sha if len(commits) > limit else None
     items = [CommitOut.of(commit) for commit in commits[:limit]]
     return Page(items=items, next_cursor=encode_cursor(more))
