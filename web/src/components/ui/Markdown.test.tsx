@@ -33,13 +33,18 @@ describe('Markdown', () => {
 
   it('lets each part begin where its own letters do, and code always at the left', () => {
     const { container } = render(
-      <Markdown text={'Hello\n\nשלום\n\n1. אחת\n2. שתיים\n\n```\nשלום = 1\n```\n\n3. third'} />,
+      <Markdown text={'> שלום\n\n1. אחת\n2. שתיים\n\n```\nשלום = 1\n```\n\n3. third'} />,
     );
     const directions = [...container.querySelectorAll('[dir]')].map(
       (part) => `${part.tagName} ${part.getAttribute('dir')}`,
     );
-    expect(directions).toEqual(['P auto', 'P auto', 'OL auto', 'DIV ltr', 'OL auto']);
+    expect(directions).toEqual(['BLOCKQUOTE auto', 'OL auto', 'DIV ltr', 'OL auto']);
     expect(container.querySelectorAll('ol')[1]).toHaveAttribute('start', '3');
+  });
+
+  it('lets keys reach a table, which scrolls where it is too wide', () => {
+    render(<Markdown text={'| a | b |\n|---|---|\n| 1 | 2 |'} />);
+    expect(screen.getByRole('table').parentElement).toHaveAttribute('tabindex', '0');
   });
 
   it('copies where the browser has no clipboard to write to, too', async () => {

@@ -8,8 +8,11 @@ import { CodeBlock } from './CodeBlock';
 /** A page of this app: it opens in the tab where one is. */
 const OWN_PAGE = /^\/app\/[\w/-]+$/;
 
-/** What begins where its own first letter says: at the right in Hebrew or Arabic. */
-const BLOCKS = ['p', 'ul', 'ol', 'blockquote', 'table', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6'] as const;
+/**
+ * What has signs at its side, which stand where its text begins: at the right in Hebrew or Arabic.
+ * Plain lines do so by style: with a `dir` of their own these here would not look at them.
+ */
+const BLOCKS = ['ul', 'ol', 'blockquote'] as const;
 
 function eitherWay(tag: string) {
   return ({ className, start, children }: ComponentProps<'ol'>) =>
@@ -34,6 +37,12 @@ const COMPONENTS: Components = {
     <a href={src} target="_blank" rel="noopener noreferrer nofollow">
       {alt === undefined || alt === '' ? 'image' : alt}
     </a>
+  ),
+  table: ({ children }) => (
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolls, so keys must reach it
+    <div dir="auto" tabIndex={0} className="overflow-x-auto">
+      <table>{children}</table>
+    </div>
   ),
   pre: ({ node }) => {
     const code = node?.children.find((child) => child.type === 'element');
