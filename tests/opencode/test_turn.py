@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from growqr.opencode import Asked, Finished, Progress, Said, ToolFinished, ToolStarted, TurnFailed
-from growqr.opencode.turn import Turn
+from growqr.opencode.turn import DROPPED, Turn
 from growqr.opencode.types import Retrying
 
 S = "ses_1"
@@ -67,6 +67,13 @@ def test_tells_a_turn_once() -> None:
     turn = Turn(S, "msg_1")
     assert feed(turn, *TURN) == STORY
     assert (turn.ended, turn.steps) == (True, 2)
+
+
+def test_a_turn_that_ends_before_the_model_was_asked_did_nothing() -> None:
+    assert feed(Turn(S, "msg_1"), *TURN[:2], IDLE) == [DROPPED]
+    failed = event("session.error", error={"name": "UnknownError", "data": {"message": "no"}})
+    (told,) = feed(Turn(S, "msg_1"), failed, IDLE)
+    assert told == TurnFailed("The model could not answer: no", retryable=False)
 
 
 def test_events_of_other_turns_and_sessions_do_not_count() -> None:

@@ -14,6 +14,7 @@ from growqr.opencode import (
     TurnFailed,
     WorkspaceFile,
 )
+from growqr.opencode.turn import DROPPED
 from growqr.opencode.types import (
     SessionMissing,
 )
@@ -149,6 +150,24 @@ async def test_leaving_the_loop_aborts_the_turn(running: Running) -> None:
         assert state_of(workspace) == "idle"
         assert isinstance((await ask(workspace, "run: ls", session_id))[-1], Finished)
         assert await workspace.files() == []
+
+
+async def test_a_prompt_left_before_the_model_was_asked_makes_no_later_one_a_success(
+    running: Running,
+) -> None:
+    async with running() as workspaces:
+        workspace = await workspaces.get(spec())
+        session_id = await workspace.create_session("Test")
+        async with workspace.watch() as events:
+            leaving = asyncio.create_task(ask(workspace, "run: true", session_id))
+            await until(events, "busy")
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        progress = await ask(workspace, "run: echo hi", session_id)
+        if progress[-1] == DROPPED:  # nearly always; it depends on how far OpenCode was
+            progress = await ask(workspace, "run: echo hi", session_id)
+        assert ToolFinished("bash", "echo hi", "hi\n", 0) in progress
+        assert isinstance(progress[-1], Finished)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 from growqr.errors import GrowError
 from growqr.opencode.client import OpenCodeClient
 from growqr.opencode.server import Server
-from growqr.opencode.turn import Turn
+from growqr.opencode.turn import DROPPED, Turn
 from growqr.opencode.types import Progress, TurnFailed, WorkspaceFailed
 from growqr.settings import SandboxSettings
 
@@ -54,13 +54,13 @@ class Conversation:
                     event = await self._next(stream)
                 except WorkspaceFailed:
                     for progress in await self._reconnected(stream):
-                        yield progress
+                        yield await self._seen(progress)
                     continue
                 if event is None:
                     yield await self._give_up(stream, self._too_long())
                     return
                 for progress in self.turn.feed(event):
-                    yield progress
+                    yield await self._seen(progress)
                 while self.turn.refusals:
                     refused = self.turn.refusals.pop()
                     await self._client.decide(refused, allow=False, why=_TOO_MANY)
@@ -120,6 +120,13 @@ class Conversation:
                 continue
         await self._server.stop(_LOST)  # the next start gets a fresh one
         raise WorkspaceFailed(self._server.reason)
+
+    async def _seen(self, progress: Progress) -> Progress:
+        """Stop a server that takes prompts and does nothing: the next start gets a fresh one."""
+        if progress is DROPPED:
+            await self._server.stop(DROPPED.reason)
+            return _ABORTED if self._aborting else DROPPED
+        return progress
 
     def _too_long(self) -> TurnFailed:
         if self._aborting:

@@ -31,6 +31,12 @@ _PATCHED = re.compile(r"^\*\*\* (?:Add File|Update File|Delete File|Move to): (.
 
 ALLOW, DENY = "Allow", "Deny"
 """What a person can choose when the model asks permission."""
+DROPPED = TurnFailed("OpenCode did nothing with the prompt.", retryable=True)
+"""The end of a turn without a call of the model.
+
+A server (1.18.33) whose first turn is aborted before it has asked the model ends every later one
+so, for as long as it runs.
+"""
 _MOST_QUESTIONS = 20
 """In one turn; further permissions are refused without asking."""
 
@@ -201,6 +207,8 @@ class Turn:
 
     def _end(self) -> Progress:
         self.ended = True
+        if self._error is None and not self.steps:
+            return DROPPED
         return self._error or Finished(self._said, sum(self._tokens.values()))
 
 
