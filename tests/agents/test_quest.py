@@ -42,7 +42,7 @@ async def test_the_weekly_review_from_start_to_end(tmp_path: Path, engine: str) 
 
         run = await home.call("quest", "run", "run_1")
         assert {step["status"] for step in run["steps"]} == {"completed"}
-        assert [r["id"] for r in await home.call("quest", "runs")] == ["run_1"]
+        assert [r["id"] for r in (await home.call("quest", "runs", None, 9))["items"]] == ["run_1"]
         day = next(e["at"] for e in await home.log("quest") if e["type"] == "quest.started")[:10]
         assert "Rest helps" in await home.read(f"memory/reviews/{day}.md")
         assert "> Mondays" in await home.read("quests/weekly-review/run_1.md")
@@ -100,6 +100,10 @@ async def test_the_oldest_question_gets_the_answer_and_cancel_ends_a_run(
         assert (run["status"], run["step"]) == ("cancelled", 1)
         assert "status: cancelled" in await home.read("quests/profile/run_1.md")
         assert (await home.call("quest", "run", "run_2"))["status"] == "waiting"
+        newest = await home.call("quest", "runs", None, 1)
+        older = await home.call("quest", "runs", newest["before"], 2)
+        assert [run["id"] for run in newest["items"] + older["items"]] == ["run_2", "run_1"]
+        assert older["before"] is None
 
 
 async def test_what_is_not_there_is_refused(tmp_path: Path, engine: str) -> None:
@@ -111,7 +115,7 @@ async def test_what_is_not_there_is_refused(tmp_path: Path, engine: str) -> None
         await home.call("quest", "set_running", False)
         with pytest.raises(ActionError, match="stopped"):
             await home.call("quest", "start_quest", {"key": "profile", "run_id": "run_1"})
-        assert await home.call("quest", "runs") == []
+        assert await home.call("quest", "runs", None, 9) == {"items": [], "before": None}
 
 
 async def test_the_first_tool_is_written_tested_and_committed(tmp_path: Path, engine: str) -> None:

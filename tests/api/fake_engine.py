@@ -142,8 +142,12 @@ class FakeAgent:
         }
         return self.run_rows.setdefault(wish["run_id"], run)
 
-    def runs(self) -> list[Json]:
-        return list(self.run_rows.values())
+    def runs(self, before: str | None, limit: int) -> Json:
+        ids = list(reversed(self.run_rows))
+        start = ids.index(before) + 1 if before is not None else 0
+        page = ids[start : start + limit]
+        more = page[-1] if len(page) == limit else None
+        return {"items": [self.run_rows[run_id] for run_id in page], "before": more}
 
     def run(self, run_id: str) -> Json:
         if run_id not in self.run_rows:

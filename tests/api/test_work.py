@@ -56,6 +56,14 @@ async def test_a_quest_starts_once_for_one_key(ada: Person) -> None:
     assert (await ada.http.get(f"/quests/runs/{first.json()['id']}")).json() == first.json()
 
 
+async def test_runs_of_quests_come_in_pages(ada: Person) -> None:
+    started = [(await ada.http.post("/quests/weekly-review/start")).json()["id"] for _ in range(3)]
+    first = (await ada.http.get("/quests/runs?limit=2")).json()
+    rest = (await ada.http.get(f"/quests/runs?limit=2&cursor={first['next_cursor']}")).json()
+    assert [run["id"] for run in first["items"] + rest["items"]] == started[::-1]
+    assert rest["next_cursor"] is None
+
+
 async def test_a_workspace_and_its_sessions(ada: Person) -> None:
     workspace = (await ada.http.post("/opencode/provision")).json()["workspace"]
     url = f"/opencode/workspaces/{workspace['id']}"

@@ -111,10 +111,14 @@ class QuestAgent(SubAgent):
         return await self.run(wish.run_id)
 
     @action(concurrent=True)
-    async def runs(self) -> list[dict[str, Any]]:
-        """Return the newest runs, newest first."""
-        found = await quest_runs.newest(self)
-        return [quest_runs.view(run, task.status, task.reason) for run, task in found]
+    async def runs(self, before: str | None, limit: int) -> dict[str, Any]:
+        """Return `{items, before}`: a page of the runs, newest first; `before` continues it."""
+        limit = self.page_size(limit)
+        found = await quest_runs.page(self, before, limit)
+        return {
+            "items": [quest_runs.view(run, task.status, task.reason) for run, task in found],
+            "before": found[-1][0].id if len(found) == limit else None,
+        }
 
     @action(concurrent=True)
     async def run(self, run_id: str) -> dict[str, Any]:

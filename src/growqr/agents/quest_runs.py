@@ -26,8 +26,6 @@ CREATE TABLE IF NOT EXISTS quest_runs (
 );
 """
 
-MAX_LISTED = 100
-
 
 @dataclass(frozen=True)
 class Run:
@@ -74,12 +72,15 @@ async def find(actor: Actor, column_value: str) -> Run | None:
     return _run(rows[0]) if rows else None
 
 
-async def newest(actor: Actor) -> list[tuple[Run, Task]]:
-    """Return the newest runs with their tasks, newest first."""
+async def page(actor: Actor, before: str | None, limit: int) -> list[tuple[Run, Task]]:
+    """Return the newest runs with their tasks, newest first; those older than run `before`."""
     rows = await actor.db.query(
         "SELECT r.*, t.json AS task FROM quest_runs r JOIN tasks t ON t.id = r.task_id"
+        " WHERE ? IS NULL OR r.position < (SELECT position FROM quest_runs WHERE id = ?)"
         " ORDER BY r.position DESC LIMIT ?",
-        MAX_LISTED,
+        before,
+        before,
+        limit,
     )
     return [(_run(row), Task.model_validate_json(row["task"])) for row in rows]
 

@@ -141,8 +141,8 @@ class AgentGateway:
         wish = {"key": key, "run_id": run_id}
         return cast("Json", await self._call(quest, "start_quest", wish, retry=True))
 
-    async def quest_runs(self, quest: ActorRow) -> list[Json]:
-        return cast("list[Json]", await self._call(quest, "runs", retry=True))
+    async def quest_runs(self, quest: ActorRow, before: str | None, limit: int) -> Json:
+        return cast("Json", await self._call(quest, "runs", before, limit, retry=True))
 
     async def quest_run(self, quest: ActorRow, run_id: str) -> Json:
         return cast("Json", await self._call(quest, "run", run_id, retry=True))

@@ -5345,7 +5345,12 @@ export interface operations {
     };
     list_quest_runs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Items in one page. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5361,6 +5366,15 @@ export interface operations {
                     "application/json": components["schemas"]["Page_QuestRunOut_"];
                 };
             };
+            /** @description The request can't be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not logged in */
             401: {
                 headers: {
@@ -5372,6 +5386,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is not yours */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from growqr.agents.quests.loader import load_quests
 from growqr.api.deps import CurrentUser, Id, MyQuestAgent, ServicesDep
 from growqr.api.idempotency import IdempotencyHeader
-from growqr.api.pagination import Page
+from growqr.api.pagination import Cursor, Limit, Page, decode_text, encode_cursor
 from growqr.errors import NotFound
 from growqr.ids import derived_id, new_id
 
@@ -59,10 +59,13 @@ async def list_quests(user: CurrentUser) -> Page[QuestOut]:
 
 
 @router.get("/runs")
-async def list_quest_runs(quest: MyQuestAgent, services: ServicesDep) -> Page[QuestRunOut]:
+async def list_quest_runs(
+    quest: MyQuestAgent, services: ServicesDep, cursor: Cursor = None, limit: Limit = 100
+) -> Page[QuestRunOut]:
     """The user's runs, newest first."""
-    runs = await services.agents.quest_runs(quest)
-    return Page(items=[QuestRunOut.model_validate(run) for run in runs])
+    page = await services.agents.quest_runs(quest, decode_text(cursor), limit)
+    items = [QuestRunOut.model_validate(run) for run in page["items"]]
+    return Page(items=items, next_cursor=encode_cursor(page["before"]))
 
 
 @router.get("/runs/{run_id}")
