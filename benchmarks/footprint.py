@@ -18,11 +18,12 @@ import httpx
 
 from benchmarks.report import Result
 from growqr.testing import Platform
+from tests.support.engine import running_engine
 
 STARTS = 5
 WARM_UP = 20
 """People who come first: caches of bounded size are full then, and are no agent's own."""
-PEOPLE = 100
+PEOPLE = 60
 AT_ONCE = 4
 AWAKE_SECONDS = 30
 """An agent that nobody talks to sleeps after this time, and takes no memory then."""
@@ -36,6 +37,7 @@ def run() -> list[Result]:
             Result("first start", [first], unit="s"),
             Result("start again", again, budget=5, unit="s"),
             *_memory(Path(folder)),
+            *_memory_apart(Path(folder)),
         ]
 
 
@@ -70,6 +72,21 @@ def _memory(folder: Path) -> list[Result]:
         Result("memory, first agent awake", [loaded / 1e6], unit="MB"),
         Result("memory per awake Grow Agent", [each / 1e3], budget=100, unit="kB"),
     ]
+
+
+def _memory_apart(folder: Path) -> list[Result]:
+    """The same idle parts as processes of their own."""
+    with (
+        running_engine(folder / "apart") as engine,
+        Platform(folder, {"GROWQR_RIVET__ENDPOINT": engine}, command="api") as api,
+        Platform(folder, {"GROWQR_RIVET__ENDPOINT": engine}, command="worker") as worker,
+    ):
+        return [
+            Result(
+                f"memory, {part.command} alone, idle", [_resident_bytes(part.pid) / 1e6], unit="MB"
+            )
+            for part in (api, worker)
+        ]
 
 
 def _register(client: httpx.Client, email: str) -> str:
