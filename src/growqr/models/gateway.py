@@ -28,8 +28,9 @@ from growqr.billing.entitlement import Entitlements
 from growqr.models.doors import Door
 from growqr.models.metering import Account, Meter, Rate, Usage
 from growqr.models.offline_coding import answer, answer_stream
+from growqr.models.provider import OFFLINE_MODEL
 from growqr.models.running_time import RunningTime
-from growqr.models.upstream import OFFLINE_MODEL, Upstream
+from growqr.models.upstream import Upstream
 from growqr.settings import ModelSettings
 
 _log = structlog.get_logger(__name__)

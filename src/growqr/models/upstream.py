@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from growqr.models.provider import OFFLINE_MODEL
 from growqr.opencode.sandbox import MODEL_PORT
 from growqr.settings import ModelSettings
 
-OFFLINE_MODEL = "offline"
 _CONTEXT_TOKENS = 128_000
 _OUTPUT_TOKENS = 16_000
 
