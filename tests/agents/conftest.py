@@ -11,5 +11,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     Agents that tests leave behind keep an engine busy, so it does not live longer than that.
     """
-    with running_engine(tmp_path_factory.mktemp("engine")) as endpoint:
+    # A machine that stands still for some seconds is no lost worker: its agents would start again.
+    patient = {"PEGBOARD__ENVOY_LOST_THRESHOLD": "30000"}
+    with running_engine(tmp_path_factory.mktemp("engine"), patient) as endpoint:
         yield endpoint

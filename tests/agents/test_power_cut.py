@@ -3,10 +3,8 @@
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
-from growqr.ids import new_id
 from growqr.testing import Platform
 from tests.support.person import Person
 
@@ -18,13 +16,8 @@ run: if test -e marked; then echo second time; else touch marked; sleep 300; fi"
 
 
 def tell(person: Person, actor_id: str, text: str) -> str:
-    """Send a message, again and again until the agent is back, and return its answer."""
-    key = new_id("key")
-    path = f"/actors/{actor_id}/message"
-    while True:
-        answer = person.client.post(path, json={"text": text}, headers={"idempotency-key": key})
-        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-            return person.reply_to(answer.raise_for_status().json()["message_id"])
+    """Send a message and return its answer."""
+    return person.reply_to(person.send(text, actor_id))
 
 
 def test_quest_and_coding_task_go_on_after_a_power_cut(tmp_path: Path) -> None:
@@ -40,6 +33,7 @@ def test_quest_and_coding_task_go_on_after_a_power_cut(tmp_path: Path) -> None:
 
         platform.kill()
         platform.start()
+        ada.be_patient()
         ada.client.base_url = platform.url
         assert "What do you know now" in tell(ada, quest, "Mondays")
         assert "one thing" in tell(ada, quest, "Rest helps")

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from growqr.settings import Settings
 
 
 @contextmanager
-def running_engine(folder: Path) -> Iterator[str]:
+def running_engine(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run an engine with its data in `folder`; yields its endpoint."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="engine", daemon=True)
     thread.start()
-    engine = Engine(find_engine(Settings()), folder)
+    engine = Engine(find_engine(Settings()), folder, settings=settings)
     try:
         asyncio.run_coroutine_threadsafe(engine.__aenter__(), loop).result(60)
         try:

@@ -49,6 +49,7 @@ class HeldTurn:
 
     def end(self, person: Person, message: str) -> None:
         """Let it go, and check that all of it has happened, and nothing twice."""
+        person.be_patient()
         self._released.set()
         assert person.reply_to(message) == self._answer
         repeated = person.send(self._question, key="once")

@@ -1,6 +1,7 @@
 """A person at the HTTP API, as a program of theirs would use it."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -10,6 +11,20 @@ import httpx
 from growqr.ids import new_id
 
 Event = dict[str, Any]
+
+
+class _Transport(httpx.HTTPTransport):
+    """Repeats what is answered "not now, try again" for as long as it is told to be patient."""
+
+    patient = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        while True:
+            answer = super().handle_request(request)
+            if not self.patient or answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer
+            answer.close()
+            time.sleep(float(answer.headers["retry-after"]))
 
 
 class Person:
@@ -25,10 +40,15 @@ class Person:
     def register(cls, url: str, name: str = "Ada") -> Self:
         email = f"{name.lower()}-{new_id('x')[-8:]}@example.com"
         account = {"email": email, "password": "correct horse 1", "name": name}
-        client = httpx.Client(base_url=url, timeout=30)
+        client = httpx.Client(base_url=url, timeout=60, transport=_Transport())
         session = client.post("/auth/register", json=account).raise_for_status().json()
         client.headers["authorization"] = f"Bearer {session['token']}"
         return cls(url, client, session)
+
+    def be_patient(self) -> None:
+        """Repeat from now on what can't be answered yet, as after a crash of the platform."""
+        assert isinstance(self.client._transport, _Transport)
+        self.client._transport.patient = True
 
     @property
     def email(self) -> str:
@@ -42,7 +62,7 @@ class Person:
 
     def send(self, text: str, actor_id: str | None = None, key: str | None = None) -> str:
         """Send a message; gives its id once the API has promised to keep it."""
-        headers = {"idempotency-key": key} if key else {}
+        headers = {"idempotency-key": key or new_id("key")}  # it may have to be repeated
         path = f"/actors/{actor_id or self.actor_id}/message"
         answer = self.client.post(path, json={"text": text}, headers=headers)
         assert answer.status_code == 202, answer.text
