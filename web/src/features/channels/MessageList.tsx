@@ -1,5 +1,6 @@
 import { ArrowDown } from 'lucide-react';
-import { useEffect, useEffectEvent, useMemo, useRef, type ReactNode, type Ref } from 'react';
+import { useEffect, useEffectEvent, useLayoutEffect, useMemo, useRef, type ReactNode, type Ref } from 'react';
+import { flushSync } from 'react-dom';
 
 import { describe } from '@/api/problem';
 import type { Channel } from '@/api/types';
@@ -7,6 +8,7 @@ import { Button } from '@/components/ui/Button';
 import { useLive, useLiveState } from '@/lib/live/LiveContext';
 import type { Pending } from '@/lib/live/state';
 import { awaitsReply, timelineOf, type TimelineItem } from '@/lib/live/selectors';
+import { onMissingQuestion } from '@/lib/showQuestion';
 
 import { DraftArticle } from './DraftArticle';
 import { DayLine, NewLine } from './Lines';
@@ -34,7 +36,7 @@ export function MessageList({ channel, opened, history, empty }: Props) {
   const { sender } = useLive();
   const state = useLiveState((live) => live);
   const items = useMemo(() => timelineOf(state, channel.id), [state, channel.id]);
-  const { drawn, before, behind, earlier, later, newest } = useWindow(items, opened);
+  const { drawn, before, behind, earlier, later, newest, around } = useWindow(items, opened);
   const rows = useMemo(
     () => rowsOf(drawn, channel.name, opened.unread),
     [drawn, channel.name, opened.unread],
@@ -46,6 +48,9 @@ export function MessageList({ channel, opened, history, empty }: Props) {
   const newLine = useLanding(rows, opened, settle);
   const sent = items.findLast((item) => item.kind === 'pending')?.key;
   const shown = useRef(sent);
+
+  const onMissing = useEffectEvent((id: string): void => flushSync(() => around(id)));
+  useLayoutEffect(() => onMissingQuestion((id) => onMissing(id)), []);
 
   const toNewest = (): void => {
     toEnd();

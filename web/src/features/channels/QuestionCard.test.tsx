@@ -126,4 +126,21 @@ describe('a question', () => {
     expect(await card()).not.toHaveFocus();
     expect(field).toHaveFocus();
   });
+
+  it('is drawn when it is asked for from far away', async () => {
+    const more = Array.from({ length: 300 }, (_, index) =>
+      message(index + 2, `m${index + 2}`, { author: 'coding' }),
+    );
+    asking(ASKED, more);
+    const { user } = renderApp('/app/channels/coding');
+    await card();
+    for (let pressed = 0; pressed < 3; pressed += 1) {
+      const later = screen.queryByRole('button', { name: 'Show later messages' });
+      if (later !== null) await user.click(later);
+    }
+    expect(screen.getByText('m301')).toBeVisible();
+    expect(screen.queryByRole('region', { name: 'Question' })).not.toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: /go to the question/ }));
+    expect(await card()).toHaveFocus();
+  });
 });

@@ -47,6 +47,11 @@ export function useWindow(items: readonly TimelineItem[], opened: Opened) {
     earlier,
     later,
     newest: () => setPart(NEWEST),
+    /** Draws what is around a message, if it is here. */
+    around: (id: string) => {
+      const index = indexOf(items, id);
+      if (index >= 0) setPart(partAround(items, index));
+    },
   };
 }
 
@@ -65,8 +70,15 @@ function keyBefore(items: readonly TimelineItem[], end: number): string | null {
 function partToBegin(items: readonly TimelineItem[], { unread, question }: Opened): Part {
   const messages = items.filter((item) => item.kind === 'message').map(({ message }) => message);
   const begin = question ?? unreadIn(messages, unread)[0]?.id;
-  const index = items.findIndex((item) => item.kind === 'message' && item.message.id === begin);
-  if (index < 0) return NEWEST;
+  const index = indexOf(items, begin);
+  return index < 0 ? NEWEST : partAround(items, index);
+}
+
+function indexOf(items: readonly TimelineItem[], id: string | undefined): number {
+  return items.findIndex((item) => item.kind === 'message' && item.message.id === id);
+}
+
+function partAround(items: readonly TimelineItem[], index: number): Part {
   const start = Math.max(0, Math.min(index - ABOVE, items.length - FIRST));
   const end = Math.min(items.length, start + MOST);
   return { to: keyBefore(items, end), size: Math.max(FIRST, end - start) };
