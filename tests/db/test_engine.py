@@ -1,6 +1,7 @@
 """The same promises on SQLite and on PostgreSQL."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta, timezone
@@ -60,6 +61,21 @@ async def test_migrating_twice_or_at_once_is_harmless(url: str) -> None:
         assert (await session.scalars(select(User))).all() == []
     await first.aclose()
     await second.aclose()
+
+
+async def test_who_connects_waits_for_who_makes_the_database(tmp_path: Path) -> None:
+    file = tmp_path / "growqr.sqlite"
+    maker = sqlite3.connect(file, isolation_level=None)
+    maker.execute("BEGIN EXCLUSIVE")
+    database = Database(f"sqlite:///{file}?timeout=0")
+    migrating = asyncio.create_task(database.migrate())
+    await asyncio.wait({migrating}, timeout=0.2)
+    assert not migrating.done()
+    maker.execute("COMMIT")
+    maker.close()
+    await migrating
+    await database.ping()
+    await database.aclose()
 
 
 async def test_session_commits_at_its_end_and_rolls_back_on_error(database: Database) -> None:

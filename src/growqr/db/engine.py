@@ -19,6 +19,10 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _MIGRATION_LOCK = 0x67726F77  # "grow": any number will do, as long as all our processes use it
 _PASSING = ("08", "40", "53", "57")
 """Classes of SQLSTATE: connection lost, deadlock, no resources, shut down."""
+_BUSY_MS = 10_000
+"""How long a statement waits for another connection's transaction in SQLite."""
+_MAKING_MS = 120_000
+"""How long it waits for another process that makes or migrates the database."""
 _NO_ANSWER = "The database does not answer. Try again shortly."
 
 
@@ -122,7 +126,9 @@ def _upgrade(connection: Connection) -> None:
     from growqr.db.migrating import upgrade
 
     if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_MAKING_MS}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # one migrating process at a time
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_BUSY_MS}")
     else:
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
     upgrade(connection)
@@ -146,10 +152,11 @@ def _tune_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     """
     cursor = connection.cursor()
     for pragma in (
+        f"busy_timeout = {_MAKING_MS}",  # another process may be making the database
         "journal_mode = WAL",
         "synchronous = NORMAL",
         "foreign_keys = ON",
-        "busy_timeout = 10000",
+        f"busy_timeout = {_BUSY_MS}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
