@@ -19,10 +19,9 @@ from growqr.billing.stripe_api import StripeApi
 from growqr.billing.subscriptions import Subscriptions
 from growqr.db.engine import Database
 from growqr.db.tables import User
-from growqr.identity.clerk import ClerkIdentity
 from growqr.identity.principal import Principal
 from growqr.identity.tokens import TokenService
-from tests.support.clerk_server import clerk_server
+from tests.support.clerk_server import clerk_identity, clerk_server
 from tests.support.stripe_server import StripeServer, stripe_server
 from tests.support.stripe_settings import stripe_settings
 
@@ -86,7 +85,7 @@ def _service(folder: Path) -> Result:
 
 async def _clerk(db: Database, entitlements: Entitlements) -> Result:
     with clerk_server() as clerk:
-        identity = ClerkIdentity(clerk.settings(), db, "http://grow.test")
+        identity = clerk_identity(clerk.settings(), db)
         token = clerk.token(clerk.add("bench"))
         await identity.verify(token)
         times = []

@@ -209,7 +209,7 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
         accounts=Accounts(db, tokens, settings.identity),
         entitlements=entitlements,
         billing=_billing(settings, db, gateway_to_agents, entitlements, make_agents, stack),
-        clerk=_clerk(settings, db, stack),
+        clerk=_clerk(settings, db, repos, stack),
         forge=forge,
         commits=commits,
         memory=memory,
@@ -233,12 +233,14 @@ async def _open(settings: Settings, role: Role, stack: AsyncExitStack) -> ASGIAp
 # loaded only where they are used.
 
 
-def _clerk(settings: Settings, db: Database, stack: AsyncExitStack) -> "ClerkIdentity | None":
+def _clerk(
+    settings: Settings, db: Database, repos: RepoService, stack: AsyncExitStack
+) -> "ClerkIdentity | None":
     if settings.identity.provider != "clerk":
         return None
     from growqr.identity.clerk import ClerkIdentity
 
-    clerk = ClerkIdentity(settings.identity, db, settings.base_url)
+    clerk = ClerkIdentity(settings.identity, db, settings.base_url, before_join=repos.end_access)
     stack.push_async_callback(clerk.aclose)
     return clerk
 

@@ -20,6 +20,8 @@ from growqr.api.services import Services
 from growqr.cli import app as command
 from growqr.db.tables import User
 from growqr.errors import InvalidInput
+from growqr.git.tokens import TokenInvalid
+from growqr.identity.accounts import RefreshRefused
 from growqr.identity.clerk import ClerkIdentity
 from tests.api.conftest import PASSWORD
 from tests.api.fake_engine import FakeClient
@@ -40,7 +42,12 @@ def clerk() -> Iterator[ClerkServer]:
 def at_clerk(services: Services, clerk: ClerkServer, **more: Any) -> Services:
     """The services of an installation whose accounts are there."""
     settings = services.settings.model_copy(update={"identity": clerk.settings(**more)})
-    identity = ClerkIdentity(settings.identity, services.db, "http://grow.test")
+    identity = ClerkIdentity(
+        settings.identity,
+        services.db,
+        "http://grow.test",
+        before_join=services.repos.end_access,
+    )
     return replace(services, settings=settings, clerk=identity)
 
 
@@ -85,6 +92,35 @@ async def test_with_clerk_its_tokens_serve_and_local_login_is_not_there(
         assert (await http.get("/auth/me")).status_code == 401
     assert engine.agents == {}
     assert set(await rows(services)) <= {"webhook_events", "alembic_version"}
+
+
+async def test_who_made_the_local_account_is_let_in_no_more_once_its_address_is_proven(
+    clerk_app: FastAPI, clerk: ClerkServer, services: Services
+) -> None:
+    key = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)).decode()
+    transport = httpx.ASGITransport(create_api(services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://grow.test") as eve:
+        account = {"email": "ada@example.org", "password": PASSWORD, "name": "Not Ada"}
+        login = (await eve.post("/auth/register", json=account)).json()
+        eve.headers["authorization"] = f"Bearer {login['token']}"
+        assert (await eve.post("/actors/provision")).status_code == 201
+        repo = (await eve.get("/git/repos")).json()["items"][0]["id"]
+        token = (await eve.post(f"/git/repos/{repo}/tokens", json={})).json()["token"]
+        assert await services.git_tokens.authenticate(repo, token)
+        added = await eve.post(
+            f"/git/repos/{repo}/deploy-keys", json={"title": "eve", "public_key": key}
+        )
+        assert added.status_code == 201
+
+    transport = httpx.ASGITransport(clerk_app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://grow.test") as ada:
+        ada.headers["authorization"] = f"Bearer {clerk.token(clerk.add('ada'))}"
+        assert (await ada.get("/git/repos")).json()["items"][0]["id"] == repo
+    with pytest.raises(TokenInvalid):
+        await services.git_tokens.authenticate(repo, token)
+    assert await services.repos.deploy_keys.list(repo) == []
+    with pytest.raises(RefreshRefused):
+        await services.accounts.refresh(login["refresh_token"])
 
 
 @pytest.fixture

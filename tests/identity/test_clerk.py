@@ -12,7 +12,7 @@ from growqr.db.engine import Database
 from growqr.db.tables import User
 from growqr.identity.clerk import ClerkIdentity, ClerkUnavailable, ClerkWebhookRefused
 from growqr.identity.tokens import TokenInvalid
-from tests.support.clerk_server import ClerkServer, clerk_server, new_key, webhook
+from tests.support.clerk_server import ClerkServer, clerk_identity, clerk_server, new_key, webhook
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +33,7 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def identity(clerk: ClerkServer, db: Database) -> AsyncIterator[ClerkIdentity]:
-    identity = ClerkIdentity(clerk.settings(), db, "http://grow.test")
+    identity = clerk_identity(clerk.settings(), db)
     yield identity
     await identity.aclose()
 
@@ -129,7 +129,7 @@ async def test_made_up_tokens_do_not_make_us_ask_for_keys_each_time(
 
 async def test_with_the_pem_no_key_set_is_read(clerk: ClerkServer, db: Database) -> None:
     pem = clerk.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    identity = ClerkIdentity(clerk.settings(clerk_jwt_key=pem.decode()), db, "http://grow.test")
+    identity = clerk_identity(clerk.settings(clerk_jwt_key=pem.decode()), db)
     ada = clerk.add("ada")
     assert await identity.verify(clerk.token(ada))
     assert clerk.requests == [f"/v1/users/{ada}"]

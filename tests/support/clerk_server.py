@@ -18,6 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from svix.webhooks import Webhook
 
+from growqr.db.engine import Database
+from growqr.identity.clerk import ClerkIdentity
 from growqr.settings import IdentitySettings
 from tests.support.stripe_server import serve
 
@@ -140,3 +142,12 @@ def clerk_server() -> Iterator[ClerkServer]:
     with serve(state.app()) as url:
         state.url = url
         yield state
+
+
+def clerk_identity(settings: IdentitySettings, db: Database) -> ClerkIdentity:
+    """Return our side of it, for an installation without repositories."""
+    return ClerkIdentity(settings, db, ORIGIN, before_join=_nothing_to_end)
+
+
+async def _nothing_to_end(_: str) -> None:
+    pass

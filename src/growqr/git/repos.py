@@ -2,11 +2,11 @@
 
 import re
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from growqr.db.engine import Database
-from growqr.db.tables import Repo
+from growqr.db.tables import GitToken, Repo
 from growqr.errors import Conflict, InvalidInput, NotFound, TooMany
 from growqr.git.commits import CommitService
 from growqr.git.deploy_keys import DeployKeys
@@ -97,6 +97,19 @@ class RepoService:
             if after is not None:
                 query = query.where(Repo.id > after)
             return list(await session.scalars(query.order_by(Repo.id).limit(limit)))
+
+    async def end_access(self, owner_id: str) -> None:
+        """End every token and deploy key of the owner's repositories; safe to repeat.
+
+        Raises as `Forge.remove_deploy_key`.
+        """
+        async with self._db.session() as session:
+            rows = (await session.scalars(select(Repo).where(Repo.owner_id == owner_id))).all()
+            mine = GitToken.repo_id.in_([row.id for row in rows])
+            await session.execute(delete(GitToken).where(mine))
+        for row in rows:
+            for key in await self.deploy_keys.list(row.id):
+                await self.deploy_keys.remove(ref_of(row), key.id)
 
     def clone_url(self, row: Repo) -> str:
         """Where to clone it from, with a token as the password."""

@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -65,10 +66,22 @@ class LoginTooOld(Forbidden):
 
 
 class ClerkIdentity:
-    """Verifies Clerk's session tokens and keeps a copy of its users."""
+    """Verifies Clerk's session tokens and keeps a copy of its users.
 
-    def __init__(self, settings: IdentitySettings, db: Database, base_url: str) -> None:
+    `before_join` is called with a local account that is about to become a user's at Clerk, to end
+    what else lets its maker in; what it raises leaves the account as it was.
+    """
+
+    def __init__(
+        self,
+        settings: IdentitySettings,
+        db: Database,
+        base_url: str,
+        *,
+        before_join: Callable[[str], Awaitable[None]],
+    ) -> None:
         self.mirror = Mirror(db)
+        self._before_join = before_join
         self._secret = settings.clerk_secret_key.get_secret_value()
         self._pem = settings.clerk_jwt_key or None
         self._parties = list(settings.clerk_authorized_parties) or [base_url]
@@ -106,7 +119,7 @@ class ClerkIdentity:
         if principal is None:
             if await self.mirror.is_gone(clerk_id):
                 raise TokenInvalid("This account is gone.")
-            principal = await self.mirror.keep(clerk_id, await self._read_user(clerk_id))
+            principal = await self._keep(clerk_id)
         until = min(float(expires) + self._skew_ms / 1000, time.time() + _KNOWN_SECONDS)
         self._known[token] = (until, principal)
         if len(self._known) > _KNOWN_TOKENS:
@@ -160,9 +173,17 @@ class ClerkIdentity:
             gone = await self.mirror.find(clerk_id)
             return gone.user_id if gone else None
         if kind in ("user.created", "user.updated") and not await self.mirror.is_gone(clerk_id):
-            await self.mirror.keep(clerk_id, await self._read_user(clerk_id))
+            await self._keep(clerk_id)
             self._known.clear()
         return None
+
+    async def _keep(self, clerk_id: str) -> Principal:
+        given = await self._read_user(clerk_id)
+        joined = await self.mirror.joins(clerk_id, given)
+        if joined is not None:
+            await self._before_join(joined)
+            log.info("identity.account_joined", user_id=joined, clerk_id=clerk_id)
+        return await self.mirror.keep(clerk_id, given)
 
     async def _gone(self, clerk_id: str) -> None:
         await self.mirror.note_gone(clerk_id)

@@ -1,11 +1,13 @@
 """Our copy of users whose accounts are somewhere else."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from growqr.db.accounts import find_user_by_email
+from growqr.db.accounts import find_user_by_email, revoke_all
 from growqr.db.billing import note_handled, was_handled
 from growqr.db.engine import Database
 from growqr.db.tables import User
@@ -34,11 +36,18 @@ class Mirror:
             user = (await session.scalars(select(User).filter_by(clerk_id=clerk_id))).one_or_none()
         return Principal(user.id, user.email, user.name) if user else None
 
+    async def joins(self, clerk_id: str, given: Mirrored) -> str | None:
+        """Return the local account that `keep` would make this user's."""
+        async with self._db.session() as session:
+            owner = await _joined(session, clerk_id, given)
+            return owner.id if owner else None
+
     async def keep(self, clerk_id: str, given: Mirrored) -> Principal:
         """Make or update the copy; safe to repeat and to race.
 
         A local account with the same address becomes this user's if Clerk has verified the
-        address. An address that stays somebody else's is not taken over.
+        address, and its logins end: who made it need not be who has the address. An address that
+        stays somebody else's is not taken over.
         """
         try:
             return await self._keep(clerk_id, given)
@@ -48,11 +57,11 @@ class Mirror:
     async def _keep(self, clerk_id: str, given: Mirrored) -> Principal:
         async with self._db.session() as session:
             user = (await session.scalars(select(User).filter_by(clerk_id=clerk_id))).one_or_none()
-            owner = await find_user_by_email(session, given.email) if given.email else None
-            if user is None and owner and owner.clerk_id is None and given.email_verified:
-                user = owner
+            if user is None and (user := await _joined(session, clerk_id, given)) is not None:
                 user.clerk_id = clerk_id
                 user.password_hash = None
+                await revoke_all(session, user.id, datetime.now(UTC))
+            owner = await find_user_by_email(session, given.email) if given.email else None
             free = bool(given.email) and (owner is None or owner is user)
             if user is None:
                 user = User(
@@ -83,6 +92,15 @@ class Mirror:
         """Remember that the account was deleted."""
         async with self._db.session() as session:
             await note_handled(session, f"clerk-gone:{clerk_id}")
+
+
+async def _joined(session: AsyncSession, clerk_id: str, given: Mirrored) -> User | None:
+    if not given.email or not given.email_verified:
+        return None
+    if await session.scalar(select(User.id).filter_by(clerk_id=clerk_id)) is not None:
+        return None
+    owner = await find_user_by_email(session, given.email)
+    return owner if owner is not None and owner.clerk_id is None else None
 
 
 def _no_address(clerk_id: str) -> str:
