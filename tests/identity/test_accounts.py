@@ -166,6 +166,19 @@ async def test_failures_from_many_addresses_lock_the_account(accounts: Accounts)
         await accounts.login(email="ada@example.org", password=PASSWORD, address="198.51.100.1")
 
 
+async def test_one_address_may_not_guess_at_many_accounts(accounts: Accounts) -> None:
+    await register(accounts)
+    await register(accounts, "eve@example.org")
+    for number in range(30):
+        with pytest.raises(LoginFailed):
+            await log_in(accounts, f"somebody-{number}@example.org", "Password1")
+        if number % 10 == 0:
+            await log_in(accounts, "eve@example.org")  # pays for nothing
+    with pytest.raises(TooManyAttempts):
+        await log_in(accounts, "ada@example.org")
+    await accounts.login(email="ada@example.org", password=PASSWORD, address="198.51.100.1")
+
+
 async def test_a_success_clears_the_count(accounts: Accounts) -> None:
     login = await register(accounts)
     for _ in range(2):

@@ -13,7 +13,7 @@ from growqr.db import accounts as queries
 from growqr.db.engine import Database
 from growqr.db.tables import RefreshToken, User
 from growqr.errors import Conflict, InvalidInput, Unauthenticated
-from growqr.identity.attempts import AttemptLimit
+from growqr.identity.attempts import AttemptLimit, TooManyAttempts
 from growqr.identity.passwords import Passwords, PasswordsBusy
 from growqr.identity.principal import Principal
 from growqr.identity.tokens import TokenService
@@ -27,9 +27,10 @@ get lost. After it, a second use means that the token was stolen."""
 _TAKEN = "An account with this address exists. Log in instead."
 _WRONG = "The password is wrong."
 _LOCKED_SECONDS = 900
-_ANYWHERE = 10
-"""From all network addresses together, so many times the failures of one lock an account: more,
-because whoever wants to lock somebody out can cause them."""
+_MANY = 10
+"""So many times the failures of one account from one network address lock the account for all
+addresses, and the address for all accounts: more, because whoever wants to lock somebody out can
+cause them."""
 
 
 class EmailTaken(Conflict):
@@ -84,9 +85,9 @@ class Accounts:
         self._registrations = AttemptLimit(db, "register", settings.registrations_per_hour, 3600)
         self._taken = AttemptLimit(db, "taken", settings.login_failures, _LOCKED_SECONDS)
         self._failures = AttemptLimit(db, "login", settings.login_failures, _LOCKED_SECONDS)
-        self._failures_anywhere = AttemptLimit(
-            db, "login from anywhere", _ANYWHERE * settings.login_failures, _LOCKED_SECONDS
-        )
+        many = _MANY * settings.login_failures
+        self._failures_anywhere = AttemptLimit(db, "login from anywhere", many, _LOCKED_SECONDS)
+        self._failures_from = AttemptLimit(db, "login from address", many, _LOCKED_SECONDS)
 
     async def register(self, *, email: str, password: str, name: str, address: str) -> Login:
         """Make an account; `address` is where the request came from.
@@ -193,18 +194,22 @@ class Accounts:
     ) -> bool:
         """Check a password, for as much work where there is no user, and count it if wrong."""
         # Taken before the check: of guesses that come at once, none is too many.
-        counts = (self._failures, f"{account} {address}"), (self._failures_anywhere, account)
-        for limit, key in counts:
-            await limit.take(key)
+        of_account = (self._failures, f"{account} {address}"), (self._failures_anywhere, account)
+        taken: list[tuple[AttemptLimit, str]] = []
         try:
+            for limit, key in (*of_account, (self._failures_from, address)):
+                await limit.take(key)
+                taken.append((limit, key))
             right = await self._passwords.matches(user.password_hash if user else None, password)
-        except PasswordsBusy:
-            for limit, key in counts:
+        except (TooManyAttempts, PasswordsBusy):  # nothing was tried
+            for limit, key in taken:
                 await limit.give_back(key)
             raise
         if right:
-            for limit, key in counts:
+            for limit, key in of_account:
                 await limit.forget(key)
+            # Not forgotten: a login of one's own must not pay for guesses at others'.
+            await self._failures_from.give_back(address)
         return right
 
     def _log_in(self, session: AsyncSession, user: User, family_id: str | None = None) -> Login:
