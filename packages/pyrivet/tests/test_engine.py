@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 from socket import socket
+from typing import Any
 
 import httpx
 import pytest
@@ -89,14 +90,17 @@ async def test_runs_as_a_command_on_the_port_that_is_asked_for(
 
 
 @pytest.mark.live
-async def test_works_on_one_thread(engine_binary: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("given", "threads"), [({}, 1), ({"threads": 2}, 2)])
+async def test_works_on_one_thread_or_as_many_as_are_asked_for(
+    engine_binary: Path, tmp_path: Path, given: dict[str, Any], threads: int
+) -> None:
     with socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    engine = Engine(engine_binary, tmp_path, settings={"METRICS__PORT": port})
+    engine = Engine(engine_binary, tmp_path, settings={"METRICS__PORT": port}, **given)
     async with engine, httpx.AsyncClient(trust_env=False) as http:
         metrics = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
-    assert "rivet_tokio_thread_count 1" in metrics.splitlines()
+    assert f"rivet_tokio_thread_count {threads}" in metrics.splitlines()
 
 
 @pytest.mark.live

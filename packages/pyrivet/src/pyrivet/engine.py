@@ -67,12 +67,6 @@ _SETTINGS = {
     "RUNTIME__FORCE_SHUTDOWN_DURATION": "6",
 }
 
-# With more than one thread engine 2.3.19 loses actors on a busy machine: it sometimes takes up an
-# actor's next piece of work while the thread that has just finished the last one is held up, prints
-# "workflow already running on this worker" and never does it. Such an actor does not start, stop
-# or move until the engine is started again. One thread ends one piece before it takes up the next.
-_THREADS = {"TOKIO_WORKER_THREADS": "1"}
-
 
 @dataclass(frozen=True)
 class _Ports:
@@ -92,6 +86,10 @@ class Engine:
         port: where it answers; a free one when None.
         token: admin token for its management API and for workers. Its gateway and its peer API
             ask for none, so every process on this machine can reach the actors.
+        threads: of its own that run its work. With more than one, engine 2.3.19 sometimes takes up
+            an actor's next piece of work while the thread that has just finished the last one is
+            held up, prints "workflow already running on this worker" and never does it: that actor
+            does not start, stop or move until the engine is started again.
         log_file: what it prints; `engine.log` in the data folder when None.
         settings: more of the engine's settings, or others than this class makes: its environment
             variables without `RIVET__`, such as `PEGBOARD__ENVOY_LOST_THRESHOLD`.
@@ -104,6 +102,7 @@ class Engine:
         *,
         port: int | None = None,
         token: str | None = None,
+        threads: int = 1,
         log_file: Path | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
@@ -114,6 +113,7 @@ class Engine:
         self._data_dir = Path(data_dir)
         self._log_file = log_file or self._data_dir / "engine.log"
         self._settings = dict(settings or {})
+        self._threads = threads
         self._port = port
         self._log_start = 0
         self._ports: _Ports | None = None
@@ -263,7 +263,8 @@ class Engine:
             settings["AUTH__ADMIN_TOKEN"] = self.token
         settings |= self._settings
         inherited = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "TZ")}
-        return inherited | _THREADS | {f"RIVET__{name}": value for name, value in settings.items()}
+        inherited["TOKIO_WORKER_THREADS"] = str(self._threads)
+        return inherited | {f"RIVET__{name}": value for name, value in settings.items()}
 
     def _write_topology(self) -> Path:
         """Tell the engine its own addresses, which it takes from a file only."""
