@@ -230,8 +230,7 @@ describe('a channel', () => {
     const history = [message(1, 'm1'), message(2, 'm2', { role: 'user', text: 'Hi there' })];
     server.on('GET /channels/chn_grow/messages', () => json({ items: history, next_cursor: null }));
     renderApp();
-    await composer();
-    expect(screen.getAllByText('Hi there')).toHaveLength(1);
+    expect(await screen.findAllByText('Hi there')).toHaveLength(1);
     await waitFor(() => expect(server.asked('POST /actors/act_grow/message')).toHaveLength(2));
     const [first, second] = server.asked('POST /actors/act_grow/message');
     expect(second?.headers.get('Idempotency-Key')).toBe(first?.headers.get('Idempotency-Key'));
