@@ -244,7 +244,7 @@ describe('a channel', () => {
     renderApp();
     await composer();
     const nav = screen.getByRole('navigation', { name: 'Channels' });
-    const link = within(nav).getByRole('link', { name: /^coding, idle,\s?2\s?unread$/ });
+    const link = await within(nav).findByRole('link', { name: /^coding, idle,\s?2\s?unread$/ });
     const stream = await openStream(server);
     stream.send(event(null, 'channel.read', { channel_id: 'chn_coding' }));
     await waitFor(() => expect(link).toHaveAccessibleName('coding, idle'));
@@ -269,7 +269,7 @@ describe('a channel', () => {
     const { user } = renderApp();
     await composer();
     const nav = screen.getByRole('navigation', { name: 'Channels' });
-    const link = within(nav).getByRole('link', { name: /^coding, idle,\s?2\s?unread$/ });
+    const link = await within(nav).findByRole('link', { name: /^coding, idle,\s?2\s?unread$/ });
     await waitFor(() => expect(server.streams).toHaveLength(1));
     const ids = { actor_id: 'act_coding', channel_id: 'chn_coding' };
     server.streams[0]?.send(
@@ -283,7 +283,7 @@ describe('a channel', () => {
     expect(await screen.findByText('Hello from the sandbox')).toBeVisible();
     expect(link).toHaveAccessibleName('coding, idle');
     expect(document.title).toBe('#coding · GrowQR');
-    expect(server.asked('POST /channels/chn_coding/read')).not.toEqual([]);
+    await waitFor(() => expect(server.asked('POST /channels/chn_coding/read')).not.toEqual([]));
     await user.click(screen.getByRole('button', { name: /^Log/ }));
     expect(screen.queryByText('Hello from the sandbox')).not.toBeInTheDocument();
   });
