@@ -38,8 +38,10 @@ class Mirror:
 
     async def joins(self, clerk_id: str, given: Mirrored) -> str | None:
         """Return the local account that `keep` would make this user's."""
+        if await self.find(clerk_id) is not None:
+            return None
         async with self._db.session() as session:
-            owner = await _joined(session, clerk_id, given)
+            owner = await _joined(session, given)
             return owner.id if owner else None
 
     async def keep(self, clerk_id: str, given: Mirrored) -> Principal:
@@ -57,7 +59,7 @@ class Mirror:
     async def _keep(self, clerk_id: str, given: Mirrored) -> Principal:
         async with self._db.session() as session:
             user = (await session.scalars(select(User).filter_by(clerk_id=clerk_id))).one_or_none()
-            if user is None and (user := await _joined(session, clerk_id, given)) is not None:
+            if user is None and (user := await _joined(session, given)) is not None:
                 user.clerk_id = clerk_id
                 user.password_hash = None
                 await revoke_all(session, user.id, datetime.now(UTC))
@@ -94,10 +96,9 @@ class Mirror:
             await note_handled(session, f"clerk-gone:{clerk_id}")
 
 
-async def _joined(session: AsyncSession, clerk_id: str, given: Mirrored) -> User | None:
+async def _joined(session: AsyncSession, given: Mirrored) -> User | None:
+    """Return the local account that a new user with this address takes over."""
     if not given.email or not given.email_verified:
-        return None
-    if await session.scalar(select(User.id).filter_by(clerk_id=clerk_id)) is not None:
         return None
     owner = await find_user_by_email(session, given.email)
     return owner if owner is not None and owner.clerk_id is None else None
