@@ -122,13 +122,19 @@ describe('logging in', () => {
   });
 });
 
+/** A platform that answers a message only when it is told what. */
+function slowPlatform() {
+  let resolve: (response: Response) => void = () => undefined;
+  const server = platform().on(
+    'POST /actors/act_grow/message',
+    () => new Promise((resolved) => (resolve = resolved)),
+  );
+  return { server, answer: (response: Response) => resolve(response) };
+}
+
 describe('a channel', () => {
   it('shows a message at once, streams the reply, and shows nothing twice', async () => {
-    let answer: (response: Response) => void = () => undefined;
-    const server = platform().on(
-      'POST /actors/act_grow/message',
-      () => new Promise((resolve) => (answer = resolve)),
-    );
+    const { server, answer } = slowPlatform();
     const { user } = renderApp();
     await user.type(await composer(), 'Hi there{Enter}');
     expect(await composer()).toHaveValue('');
@@ -215,11 +221,7 @@ describe('a channel', () => {
   });
 
   it('sends a message once that the page was reloaded over, and shows it once', async () => {
-    let answer: (response: Response) => void = () => undefined;
-    const server = platform().on(
-      'POST /actors/act_grow/message',
-      () => new Promise((resolve) => (answer = resolve)),
-    );
+    const { server, answer } = slowPlatform();
     const { user } = renderApp();
     await user.type(await composer(), 'Hi there{Enter}');
     const kept = sessionStorage.getItem('growqr.outbox') ?? '';
